@@ -1,0 +1,54 @@
+"""gunicorn's settings: both web applications run under it, each with its own kind of worker."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from serving import logs, metrics
+from serving.app import SERVICE, WORKER_CLASS
+from serving.handlers.base import ModelFileMissing
+
+BOOT_FAILED = 3  # gunicorn's code for a worker that can't start: its master then ends too
+
+wsgi_app = "serving.app:application"
+bind = f"unix:{SERVICE.settings.socket}"
+worker_class = WORKER_CLASS
+workers = SERVICE.settings.workers
+threads = SERVICE.settings.threads
+timeout = 0  # a slow prediction ends by nginx's time limit, it is no reason to kill the worker
+graceful_timeout = SERVICE.settings.stop_timeout
+keepalive = 75
+worker_tmp_dir = str(SERVICE.settings.run_dir)
+control_socket_disable = True
+logconfig_dict = logs.configuration(SERVICE.settings.log_level)
+
+
+def on_starting(server: Any) -> None:
+    """Before anything listens: load once and fork later, where the handler allows it."""
+    if SERVICE.handler.preload:
+        _or_end(SERVICE.load)
+
+
+def post_worker_init(worker: Any) -> None:
+    """In each worker: load where that has not been done, and begin to answer."""
+    _or_end(SERVICE.start)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep /metrics free of the dead."""
+    metrics.forget_process(worker.pid)
+
+
+def _or_end(step: Callable[[], None]) -> None:
+    """A server without its model must not live: say why in one line, and end."""
+    try:
+        step()
+    except ModelFileMissing as error:
+        logging.getLogger("serving").error(str(error))
+        sys.exit(BOOT_FAILED)
+    except Exception as error:
+        logging.getLogger("serving").exception("the model can't be loaded: %s: %s", type(error).__name__, error)
+        sys.exit(BOOT_FAILED)

@@ -1,0 +1,156 @@
+"""Everything between HTTP and the model that both web applications share; it knows neither."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+import numpy as np
+import orjson
+
+from serving import codecs, metrics
+from serving.batching import Batcher
+from serving.errors import ModelNotReady, ServingError
+from serving.model_handler import ModelHandler
+from serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+REQUEST_ID = "X-Request-Id"
+METHODS = {
+    "/ping": "GET",
+    "/invocations": "POST",
+    "/metrics": "GET",
+    "/execution-parameters": "GET",
+    "/openapi.json": "GET",
+}
+
+_SAFE_ID = re.compile(r"[\w.:/=+-]{1,128}\Z", re.ASCII)
+
+AnyBatcher = TypeVar("AnyBatcher", bound=Batcher)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP response."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+class Invocation:
+    """One request to /invocations, from its body to its answer."""
+
+    __slots__ = ("accept", "began", "headers", "rows")
+
+    def __init__(self, headers: dict[str, str], accept: str, rows: np.ndarray, began: float) -> None:
+        self.headers = headers
+        self.accept = accept
+        self.rows = rows
+        self.began = began
+
+
+class Service(Generic[AnyBatcher]):
+    """The model of this process and what is done with it. `batcher_type` says how requests wait."""
+
+    def __init__(self, settings: Settings, batcher_type: type[AnyBatcher]) -> None:
+        self.settings = settings
+        self.handler = ModelHandler()
+        self.model: Any = None
+        self.batcher: AnyBatcher = batcher_type(
+            self._predict,
+            batch_rows=settings.batch_rows if settings.batching and self.handler.batching else 1,
+            max_waiting=settings.max_waiting,
+        )
+
+    def load(self) -> None:
+        """Load the model. Raises whatever the handler raises: without its model a process must not live."""
+        began = time.monotonic()
+        self.model = self.handler.load(self.settings.model_dir)
+        self.handler.row_format = self.handler.describe(self.model)
+        self.handler.prepare(self.model)
+        log.info("model loaded in %.2f seconds; it expects %s", time.monotonic() - began, self.handler.row_format)
+        # what is alive now stays: full collections would stall requests, and would unshare memory after a fork
+        gc.collect()
+        gc.freeze()
+
+    def start(self) -> None:
+        """Make this process answer; call it after forking."""
+        if self.model is None:
+            self.load()
+        self.batcher.start()
+
+    def _predict(self, rows: np.ndarray) -> Any:
+        predictions = self.handler.predict(self.model, rows)
+        metrics.PREDICTED_ROWS.inc(len(rows))
+        return predictions
+
+    def begin(self, headers: Mapping[str, str], body: bytes) -> Invocation:
+        """Check and decode a request. Raises ServingError."""
+        began = time.perf_counter()
+        accept = codecs.accepted_type(headers.get("Accept"))
+        content_type = codecs.content_type(headers.get("Content-Type"))
+        if not self.batcher.alive:
+            raise ModelNotReady("the model is not loaded")
+        return Invocation(echoed(headers), accept, self.handler.decode(body, content_type), began)
+
+    def finish(self, invocation: Invocation, predictions: Any) -> Reply:
+        """Encode the answer. Raises ServingError."""
+        body = self.handler.encode(predictions, invocation.accept)
+        metrics.count_response(200)
+        metrics.REQUEST_SECONDS.observe(time.perf_counter() - invocation.began)
+        return Reply(200, body, invocation.headers | {"Content-Type": invocation.accept})
+
+    def ping(self) -> Reply:
+        """200 once predictions can be made; never runs one."""
+        if not self.batcher.alive:
+            raise ModelNotReady("the model is not loaded")
+        return Reply(200, b"", {})
+
+    def metrics(self) -> Reply:
+        """What Prometheus scrapes."""
+        return Reply(200, metrics.exposition(), {"Content-Type": metrics.CONTENT_TYPE_LATEST})
+
+    def execution_parameters(self) -> Reply:
+        """What batch transform asks before it sends records."""
+        parameters = {
+            "MaxConcurrentTransforms": self.settings.workers,
+            "BatchStrategy": "MultiRecord",
+            "MaxPayloadInMB": min(self.settings.max_body_mb, 6),
+        }
+        return Reply(200, orjson.dumps(parameters), {"Content-Type": codecs.JSON})
+
+    def openapi(self) -> Reply:
+        """The description of this interface."""
+        return Reply(200, Path(__file__).with_name("openapi.json").read_bytes(), {"Content-Type": codecs.JSON})
+
+
+def echoed(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that every answer carries: the request's id (nginx gives one) and its custom attributes."""
+    request_id = headers.get(REQUEST_ID) or ""
+    answer = {REQUEST_ID: request_id if _SAFE_ID.match(request_id) else uuid4().hex}
+    if attributes := headers.get(ATTRIBUTES):
+        answer[ATTRIBUTES] = attributes
+    return answer
+
+
+def refusal(error: Exception, path: str, headers: Mapping[str, str]) -> Reply:
+    """The answer to a request that failed. Anything but a ServingError is logged and not shown."""
+    answer = echoed(headers)
+    if not isinstance(error, ServingError):
+        log.error("unexpected error", exc_info=error, extra={"request_id": answer[REQUEST_ID]})
+        error = ServingError("an unexpected error; the reason is in the log")
+    if path == "/invocations":
+        metrics.count_response(error.status)
+        log.info("refused", extra={"request_id": answer[REQUEST_ID], "status": error.status, "code": error.code})
+    body = error.body(answer[REQUEST_ID])
+    return Reply(error.status, body, answer | error.headers | {"Content-Type": codecs.JSON})

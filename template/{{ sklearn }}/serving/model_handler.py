@@ -1,0 +1,15 @@
+"""Yours: override load, decode, predict or encode where your model differs; updates of the template leave it alone."""
+
+from __future__ import annotations
+
+from serving.handlers.sklearn import SklearnHandler
+
+
+class ModelHandler(SklearnHandler):
+    """Serves the model in `model/` as scikit-learn predicts it.
+
+    For probabilities instead of classes, for example:
+
+        def predict(self, model, rows):
+            return model.predict_proba(rows)
+    """
