@@ -1,0 +1,111 @@
+"""Starts the servers under test, and reads what they cost from /proc."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 120
+
+
+@dataclass
+class Server:
+    """A running server: where it listens, how long its first 200 took, and its processes."""
+
+    name: str
+    url: str
+    process: psutil.Process
+    first_ping_seconds: float
+
+    def family(self) -> list[psutil.Process]:
+        """The server's processes."""
+        return [self.process, *self.process.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """CPU time that its processes have used so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self.family())
+
+    def memory_mib(self) -> float:
+        """Memory of its processes; pages that they share are counted once (PSS)."""
+        return sum(process.memory_full_info().pss for process in self.family()) / 2**20
+
+
+@dataclass
+class Project:
+    """A rendered project with its trained model and its environment."""
+
+    path: Path
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the project's serving environment."""
+        return self.path / ".venv/bin/python"
+
+    @property
+    def model_file(self) -> Path:
+        """The trained artefact."""
+        return next(path for path in (self.path / "model").iterdir() if not path.name.startswith("."))
+
+
+@contextmanager
+def generated(name: str, project: Project) -> Iterator[Server]:
+    """The project's own stack, nginx included, with its defaults."""
+    port = free_port()
+    environment = {"SM_MODEL_DIR": str(project.path / "model"), "SAGEMAKER_BIND_TO_PORT": str(port)}
+    with _running(name, port, [str(project.python), "serving/serve"], project.path, environment) as server:
+        yield server
+
+
+@contextmanager
+def reference(model: str, project: Project) -> Iterator[Server]:
+    """Flask behind gunicorn's sync workers, one per CPU, on the same model and packages."""
+    port = free_port()
+    command = [str(project.python), "-m", "gunicorn", "--workers", str(os.cpu_count()), "--keep-alive", "75"]
+    command += ["--bind", f"127.0.0.1:{port}", "bench.reference.app:create_application()"]
+    environment = {"BENCH_MODEL": model, "BENCH_MODEL_FILE": str(project.model_file), "PYTHONPATH": str(ROOT)}
+    with _running("plain Flask", port, command, ROOT, environment) as server:
+        yield server
+
+
+@contextmanager
+def _running(name: str, port: int, command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+    began = time.monotonic()
+    with subprocess.Popen(
+        command, cwd=folder, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            _await_ping(name, port, process)
+            yield Server(name, f"http://127.0.0.1:{port}", psutil.Process(process.pid), time.monotonic() - began)
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def _await_ping(name: str, port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/ping").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.02)
+    sys.exit(f"bench: {name} did not start; run it by hand to see why")
+
+
+def free_port() -> int:
+    """A port on which nothing listens now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
