@@ -1,0 +1,55 @@
+"""Every framework behind every web application, and every model format, passes the contract suite."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.served.conftest import Project, run
+
+SERVED = [
+    ("sklearn", "pkl", "flask"),
+    ("sklearn", "joblib", "fastapi"),
+    ("xgboost", "json", "flask"),
+    ("xgboost", "ubj", "fastapi"),
+    ("xgboost", "model", "fastapi"),
+    ("tensorflow", "keras", "flask"),
+    ("tensorflow", "h5", "fastapi"),
+    ("tensorflow", "SavedModel", "flask"),
+]
+
+
+@pytest.mark.parametrize(("framework", "model_format", "model_server"), SERVED)
+def test_the_server_keeps_its_contract(
+    project: Project, framework: str, model_format: str, model_server: str
+) -> None:
+    path = project(framework=framework, model_format=model_format, model_server=model_server)
+
+    report = json.loads(run(path, "do/test", "--serve", "--json"))
+
+    assert len(report["checks"]) > 30
+    assert [check for check in report["checks"] if check["outcome"] != "ok"] == []
+
+
+@pytest.mark.parametrize("model_server", ["flask", "fastapi"])
+def test_the_projects_own_tests_pass(project: Project, model_server: str) -> None:
+    path = project(framework="sklearn", model_format="joblib", model_server=model_server)
+
+    printed = run(path, "do/test", "--pytest")
+
+    assert " passed" in printed
+    assert "failed" not in printed
+
+
+def test_both_web_applications_describe_themselves_alike(project: Project) -> None:
+    descriptions = {
+        (path_of(project, server) / "serving/openapi.json").read_bytes() for server in ("flask", "fastapi")
+    }
+
+    assert len(descriptions) == 1
+
+
+def path_of(project: Project, model_server: str) -> Path:
+    return project(framework="sklearn", model_format="joblib", model_server=model_server)
