@@ -1,0 +1,217 @@
+"""Checks the answers that were given before the first question, and offers those in the environment.
+
+Copier ignores an unknown answer, and meets an invalid one with a traceback. Here both end the run in one line. An
+answer is checked with the question's own `choices` and `validator`, and when Copier comes to that question, because
+both may depend on the answers before it.
+
+Answers come from, first wins: --data, --data-file, the recorded answers (on update), the environment (MCC_<QUESTION>),
+the user's settings.yml, the question's default. Copier sees to all of these but the environment. It lets settings.yml
+replace a question's default, so an answer in the environment is written over what settings.yml says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+from copier.errors import UserMessageError
+from copier_template_extensions import ContextHook
+from jinja2 import Environment
+
+PREFIX = "MCC_"
+
+# Variables that are there for other tools: one that doesn't fit is passed over with a note, not refused.
+AMBIENT = {"AWS_REGION": "aws_region"}
+
+YES_OR_NO = {"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0"}
+
+Questions = dict[str, dict[str, Any]]
+
+# The C parser is ten times faster; not every PyYAML has it.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load_questions(template: PurePath) -> Questions:
+    """The questions of a template in the order that Copier comes to them: of each file that copier.yml includes."""
+    table_of_contents = Path(template, "copier.yml").read_text(encoding="utf-8")
+    questions: Questions = {}
+    for path in re.findall(r"^!include (\S+)$", table_of_contents, flags=re.MULTILINE):
+        questions |= yaml.load(Path(template, path).read_text(encoding="utf-8"), Loader=_Loader)
+    return questions
+
+
+def is_computed(question: Mapping[str, Any]) -> bool:
+    """Whether this is no question to anyone: the template works the value out from the answers."""
+    return question.get("when") is False
+
+
+class Answers(ContextHook):
+    """Checks the answers of one run. Copier calls the hook for every string that it renders."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self._questions: Questions = {}
+        self._ahead: list[str] = []  # the questions that Copier has not left behind
+        self._variables: dict[str, str] = {}  # the environment variable that answers a question
+        self._checking = False
+
+    def hook(self, context: dict[str, Any]) -> None:
+        """Check the answers to the questions that Copier has come to. Raises UserMessageError for a wrong one."""
+        if self._checking:  # a check renders strings too
+            return
+        self._checking = True
+        try:
+            if not self._questions:
+                self._begin(context)
+            if context["_copier_phase"] == "prompt":
+                self._go_on(context)
+        finally:
+            self._checking = False
+
+    def _begin(self, context: Mapping[str, Any]) -> None:
+        """Refuse answers to what is not asked, and take in the answers of the environment."""
+        conf = context["_copier_conf"]
+        questions = load_questions(conf["src_path"])
+        computed = [name for name, question in questions.items() if is_computed(question)]
+        asked = [name for name in questions if name not in computed]
+        self._check_names(conf["data"], asked, computed)
+        self._questions, self._ahead = questions, list(questions)
+
+        defaults = conf["settings"].defaults
+        for name in computed:
+            defaults.pop(name, None)  # a default for another template's question of that name
+        for variable, name in self._environment(asked, conf["quiet"]).items():
+            if name in conf["data"]:
+                continue
+            value = os.environ[variable]
+            if variable in AMBIENT and (problem := self._problem(name, value, context)):
+                note(f"{variable}={shown(value)} is ignored: {problem}", conf["quiet"])
+            else:
+                defaults[name] = value
+                self._variables[name] = variable
+
+    def _check_names(self, given: Iterable[str], asked: list[str], computed: list[str]) -> None:
+        for name in given:
+            if name in computed:
+                raise UserMessageError(f"answer '{name}' can't be given: it follows from the other answers")
+            if name not in asked and not name.startswith("_"):  # a recorded answers file has keys of Copier's own
+                hint = self._did_you_mean(name, asked) or f": the questions are {', '.join(asked)}"
+                raise UserMessageError(f"unknown answer {shown(name)}{hint}")
+
+    def _environment(self, asked: list[str], quiet: bool) -> dict[str, str]:
+        """The variables that answer a question, with its name; of two for one question, the later counts."""
+        variables = AMBIENT | {PREFIX + name.upper(): name for name in asked}
+        for variable in os.environ:
+            if variable.startswith(PREFIX) and variable not in variables:
+                note(f"{variable} is ignored: it names no question{self._did_you_mean(variable, variables)}", quiet)
+        return {variable: name for variable, name in variables.items() if os.environ.get(variable)}
+
+    def _go_on(self, context: Mapping[str, Any]) -> None:
+        """Check the questions from where Copier was to where it is now: at the first one without an answer."""
+        while self._ahead:
+            name = self._ahead[0]
+            hidden = self._is_hidden(name, context)
+            if hidden:
+                self._check_hidden(name, context)
+            else:
+                self._check(name, context)
+            # While Copier validates an answer it is in the context, but not among Copier's answers yet. Those of
+            # hidden questions never are.
+            if name not in (context if hidden else context["_copier_answers"]):
+                return
+            self._ahead.pop(0)
+
+    def _is_hidden(self, name: str, context: Mapping[str, Any]) -> bool:
+        condition = self._questions[name].get("when", True)
+        return not condition if isinstance(condition, bool) else self._render(condition, context) != "True"
+
+    def _check_hidden(self, name: str, context: Mapping[str, Any]) -> None:
+        """Refuse an answer to a question that is not asked with the other answers; a default is just passed over."""
+        if name in context["_copier_conf"]["data"]:
+            condition = self._questions[name]["when"].strip("{ }")
+            raise UserMessageError(f"answer '{name}' has no effect here: it needs {condition}")
+        context["_copier_conf"]["settings"].defaults.pop(name, None)
+
+    def _check(self, name: str, context: Mapping[str, Any]) -> None:
+        """Refuse a wrong answer, from wherever Copier is going to take it."""
+        data, defaults = context["_copier_conf"]["data"], context["_copier_conf"]["settings"].defaults
+        if name in data:
+            self._require(name, name, data[name], context)
+        elif name in context or name not in defaults:
+            pass  # asked, or recorded (Copier asks again where that is no longer valid), or the question's own default
+        elif name in self._variables:
+            self._require(self._variables[name], name, defaults[name], context)
+        else:
+            self._require(f"settings.yml: {name}", name, self._render(defaults[name], context), context)
+
+    def _require(self, origin: str, name: str, value: Any, context: Mapping[str, Any]) -> None:
+        if problem := self._problem(name, value, context):
+            raise UserMessageError(f"{origin}={shown(value)}: {problem}")
+
+    def _problem(self, name: str, value: Any, context: Mapping[str, Any]) -> str:
+        """What is wrong with an answer, in one line; empty where it is right."""
+        question = self._questions[name]
+        if question["type"] == "bool":
+            return "" if str(value).lower() in YES_OR_NO else "answer true or false"
+        choices = self._choices(question.get("choices", []), context)
+        items = as_list(value) if question.get("multiselect") else [value]
+        if items is None:
+            return f"give a list, such as {name}='[{next(iter(choices))}]'"
+        if not all(isinstance(item, (str, int, float)) for item in items):
+            return "give a text, in quotes where it is empty"
+        answers = [str(item) for item in items]
+        for answer in answers if choices else []:
+            if answer not in choices:
+                return f"choose {' or '.join(choices)}{self._did_you_mean(answer, choices)}"
+            if choices[answer]:
+                return choices[answer]
+        validator = question.get("validator", "")
+        return one_line(
+            self._render(validator, {**context, name: answers if question.get("multiselect") else answers[0]})
+        )
+
+    def _choices(self, choices: Any, context: Mapping[str, Any]) -> dict[str, str]:
+        """The values to choose from, each with the reason why it can't be chosen now, which is mostly empty."""
+        if isinstance(choices, str):
+            choices = yaml.safe_load(self._render(choices, context))
+        values = choices.values() if isinstance(choices, dict) else choices
+        details = [value if isinstance(value, dict) else {"value": value} for value in values]
+        return {detail["value"]: one_line(self._render(detail.get("validator", ""), context)) for detail in details}
+
+    def _did_you_mean(self, name: str, names: Iterable[str]) -> str:
+        return str(self.environment.filters["did_you_mean"](name, names))
+
+    def _render(self, string: Any, context: Mapping[str, Any]) -> str:
+        return self.environment.from_string(str(string)).render(context)
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """A list, or a YAML list in a text, as a list; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            return None
+    return value if isinstance(value, list) else None
+
+
+def shown(value: Any) -> str:
+    """A value as it can be printed in a line, whatever is in it."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks."""
+    return " ".join(text.split())
+
+
+def note(text: str, quiet: bool) -> None:
+    """Tell the user something that doesn't stop the run."""
+    if not quiet:
+        print(f"note: {text}", file=sys.stderr)

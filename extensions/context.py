@@ -1,0 +1,37 @@
+"""Offers the catalogue to every question, path and file of the template, as `catalog`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from copier_template_extensions import ContextHook
+from jinja2 import Environment
+
+CATALOG = Path(__file__).parent / "catalog"
+
+Catalog = dict[str, dict[str, Any]]
+
+# The C parser is ten times faster; not every PyYAML has it.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load_catalog(folder: Path = CATALOG) -> Catalog:
+    """Read the catalogue: a table per file, named as the file, with a row per choice, named as the choice."""
+    return {
+        path.stem: yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) for path in sorted(folder.glob("*.yml"))
+    }
+
+
+class Context(ContextHook):
+    """Adds `catalog` to what a string of the template can use."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        # Copier makes a Jinja environment per run, and calls the hook for every string that it renders.
+        self._catalog = load_catalog()
+
+    def hook(self, context: dict[str, Any]) -> None:
+        """Add the catalogue to the context, in place."""
+        context["catalog"] = self._catalog

@@ -1,0 +1,77 @@
+"""Write the table of questions in docs/questions.md: `python -m extensions.document_questions`. For maintainers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from extensions.answers import AMBIENT, PREFIX, is_computed, load_questions
+from extensions.context import load_catalog
+from extensions.names import Names
+
+ROOT = Path(__file__).parents[1]
+CATALOG = load_catalog()
+PAGE = ROOT / "docs" / "questions.md"
+GENERATED = re.compile(r"(?<=<!-- generated -->\n).*(?=<!-- end -->)", flags=re.DOTALL)
+HEADINGS = ["Question", "Type", "Choices", "Default", "Asked", "Environment", "What it asks"]
+
+Question = dict[str, Any]
+
+
+def main() -> None:
+    """Replace the generated part of the page."""
+    PAGE.write_text(GENERATED.sub(lambda _: table(), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def table() -> str:
+    """The questions as a Markdown table."""
+    questions = {name: question for name, question in load_questions(ROOT).items() if not is_computed(question)}
+    rows = [HEADINGS, ["---"] * len(HEADINGS)]
+    rows += [[f"`{name}`", *cells(name, question)] for name, question in questions.items()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def cells(name: str, question: Question) -> list[str]:
+    """What the table says about a question, but for its name."""
+    variables = [PREFIX + name.upper(), *(variable for variable, answered in AMBIENT.items() if answered == name)]
+    return [
+        "list" if question.get("multiselect") else question["type"],
+        ", ".join(f"`{choice}`" for choice in choices(question)),
+        f"`{render(question['default'])}`".replace("``", "empty"),
+        asked(question),
+        ", ".join(f"`{variable}`" for variable in variables),
+        " ".join(question["help"].split()),
+    ]
+
+
+def choices(question: Question) -> list[str]:
+    """The values to choose from, with whichever framework."""
+    found: dict[str, None] = {}
+    for framework in CATALOG["frameworks"]:
+        found |= dict.fromkeys(yaml.safe_load(render(question.get("choices", "{}"), framework)).values())
+    return list(found)
+
+
+def asked(question: Question) -> str:
+    """Whether Copier asks the question."""
+    if not question.get("ask", True):
+        return "no"
+    return f"where {question['when'].strip('{ }')}" if "when" in question else "yes"
+
+
+def render(value: Any, framework: str = "sklearn") -> str:
+    """A value of a question as it is with this framework and everything else at its default."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    environment = Environment(extensions=[Names], undefined=StrictUndefined)
+    answers = {"_folder_name": "my-model", "model_kind": "predictive", "framework": framework}
+    return environment.from_string(value).render(catalog=CATALOG, **answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Make the new project a git repository with a first commit, which `copier update` needs. Run in the project."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from report import not_done, say
+
+# For the first commit where git knows nobody, as on a build machine.
+IDENTITY = ["-c", "user.name=mcc-template", "-c", "user.email=mcc-template@localhost"]
+
+# Without the user's hooks and signature, which may ask questions.
+COMMIT = ["commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message=Generate the project from mcc-template"]
+
+BY_HAND = 'git init && git add --all && git commit --message "Generate the project"'
+
+
+def main() -> int:
+    """Initialise and commit, unless the project is inside a repository already."""
+    try:
+        outer = git("rev-parse", "--show-toplevel")
+        if outer.returncode == 0:
+            say(f"The project is inside the git repository {outer.stdout.strip()}: commit it there.")
+            return 0
+        return first_commit()
+    except FileNotFoundError:
+        return not_done("the first git commit", "git is not installed", BY_HAND)
+
+
+def first_commit() -> int:
+    """Commit everything that .gitignore doesn't name."""
+    identity = [] if git("var", "GIT_COMMITTER_IDENT").returncode == 0 else IDENTITY
+    if identity:
+        say("git knows no user.name and user.email here, so the first commit is by mcc-template.")
+    for step in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"], [*identity, *COMMIT]):
+        result = git(*step)
+        if result.returncode != 0:
+            return not_done("the first git commit", result.stderr, BY_HAND)
+    return 0
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run git in the project; what it prints is in the result."""
+    return subprocess.run(["git", *arguments], check=False, capture_output=True, text=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
