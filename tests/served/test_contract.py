@@ -30,7 +30,10 @@ def test_the_server_keeps_its_contract(
     report = json.loads(run(path, "do/test", "--serve", "--json"))
 
     assert len(report["checks"]) > 30
-    assert [check for check in report["checks"] if check["outcome"] != "ok"] == []
+    assert [check for check in report["checks"] if check["outcome"] == "FAIL"] == []
+    # a Keras model doesn't know the names of its columns
+    reasons = {check["seen"] for check in report["checks"] if check["outcome"] == "n/a"}
+    assert reasons == ({"the model was trained without column names"} if framework == "tensorflow" else set())
 
 
 @pytest.mark.parametrize("model_server", ["flask", "fastapi"])

@@ -123,11 +123,13 @@ def _is_features(row: Any) -> bool:
 
 def _decode_csv(body: bytes, row_format: RowFormat | None) -> np.ndarray:
     try:
-        cells = [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
+        cells = list(csv.reader(io.StringIO(body.decode().rstrip("\r\n"), newline="")))
     except UnicodeDecodeError:
         raise MalformedBody("the CSV body is not UTF-8 text") from None
     except csv.Error as error:
         raise MalformedBody(f"the body is not valid CSV: {error}") from None
+    if [] in cells:
+        raise WrongColumns(f"row {cells.index([]) + 1} is a blank line{_expectation(row_format)}")
     rows = [[_number(cell, line, column) for column, cell in enumerate(row)] for line, row in enumerate(cells)]
     array = _to_array(rows, row_format)
     if row_format and array.ndim == 2 and array.shape[1] == math.prod(row_format.shape):

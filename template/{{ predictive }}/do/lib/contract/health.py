@@ -1,0 +1,64 @@
+"""Checks of /ping, which SageMaker asks every 5 seconds and gives 2 seconds to answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from lib.contract.reference import Reference
+from lib.contract.service import CSV, Service, encode
+from lib.contract.suite import NoAnswer, Observation, check, expect
+
+LIMIT = 2.0  # seconds
+LOAD_THREADS = 8
+LOAD_ROWS = 100
+LOAD_REQUESTS = 200  # by each thread at most, so that the load ends by itself
+PINGS = 10
+
+
+@check
+def ping_answers_200_within_2_seconds(service: Service, reference: Reference) -> Observation:
+    status, seconds = timed_ping(service)
+    return expect(status == 200 and seconds < LIMIT, "200 within 2 s", f"{status} after {seconds:.3f} s")
+
+
+@check
+def ping_answers_within_2_seconds_under_load(service: Service, reference: Reference) -> Observation:
+    stop = threading.Event()
+    rows = np.resize(reference.rows, (LOAD_ROWS, *reference.rows.shape[1:]))
+    with ThreadPoolExecutor(LOAD_THREADS) as threads:
+        for _ in range(LOAD_THREADS):
+            threads.submit(keep_busy, service, encode(rows, CSV), stop)
+        try:
+            pings = [timed_ping(service, pause=0.1) for _ in range(PINGS)]
+        finally:
+            stop.set()
+    statuses = sorted({status for status, _ in pings})
+    slowest = max(seconds for _, seconds in pings)
+    return expect(
+        statuses == [200] and slowest < LIMIT,
+        f"{PINGS} times 200 within 2 s",
+        f"{', '.join(map(str, statuses))}, the slowest after {slowest:.3f} s",
+    )
+
+
+def timed_ping(service: Service, pause: float = 0) -> tuple[int, float]:
+    """The status of a ping (0: no answer) and how many seconds it took."""
+    time.sleep(pause)
+    began = time.monotonic()
+    try:
+        status = service.get("/ping").status_code
+    except NoAnswer:
+        status = 0
+    return status, time.monotonic() - began
+
+
+def keep_busy(service: Service, body: bytes, stop: threading.Event) -> None:
+    """Send requests until told to stop."""
+    for _ in range(LOAD_REQUESTS):
+        if stop.is_set():
+            return
+        service.invoke(body, CSV)

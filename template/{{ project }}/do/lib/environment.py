@@ -1,0 +1,170 @@
+"""The project's two Python environments, made when a verb first needs them. Standard library only.
+
+`.venv` is for the server (requirements.txt, and tests/requirements*.txt when the tests are run); `do/.venv` is for the
+verbs (do/requirements.txt). The file `requirements.sha256` in an environment holds the sha256 of each requirements
+file that was installed into it, one a line; an environment that lacks one that is needed is made anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lib.cli import ROOT, ExitCode, VerbError, log, say
+
+SERVING = ROOT / ".venv"
+VERBS = ROOT / "do" / ".venv"
+IMAGE_PYTHON = "3.12"
+STAMP = "requirements.sha256"
+
+
+def serving_python(with_tests: bool = False) -> Path:
+    """The Python that the server runs in, with its packages. Raises VerbError when it can't be set up."""
+    tests = sorted((ROOT / "tests").glob("requirements*.txt")) if with_tests else []
+    return ensure(SERVING, [ROOT / "requirements.txt", *tests])
+
+
+def verbs_python() -> Path:
+    """The Python of the verbs' environment. Raises VerbError when it can't be set up."""
+    return ensure(VERBS, [ROOT / "do" / "requirements.txt"])
+
+
+def enter_verbs() -> None:
+    """Go on in do/.venv: returns when the verb runs there, else starts the verb anew in it. Raises VerbError."""
+    python = verbs_python()
+    if Path(sys.prefix).resolve() != VERBS.resolve():
+        sys.stdout.flush()
+        os.execv(python, [str(python), *sys.argv])
+
+
+def ensure(folder: Path, requirements: Sequence[Path]) -> Path:
+    """The Python of the environment in `folder`, made or brought up to date first. Raises VerbError."""
+    with _only_one_verb_at_a_time():
+        if not is_current(folder, requirements):
+            _bring_up_to_date(folder, requirements)
+    return folder / "bin" / "python"
+
+
+def is_current(folder: Path, requirements: Sequence[Path]) -> bool:
+    """Whether all of these files were installed into the environment, as they are now."""
+    needed = {*_digests(requirements)}
+    return (folder / "bin" / "python").exists() and needed <= _installed(folder)
+
+
+def mark(folder: Path, requirements: Sequence[Path]) -> None:
+    """Note in the environment that these files were installed into it."""
+    (folder / STAMP).write_text("".join(f"{digest}\n" for digest in _digests(requirements)))
+
+
+def _installed(folder: Path) -> set[str]:
+    try:
+        return {*(folder / STAMP).read_text().split()}
+    except OSError:
+        return set()
+
+
+def _digests(requirements: Sequence[Path]) -> list[str]:
+    try:
+        return [hashlib.sha256(file.read_bytes()).hexdigest() for file in requirements]
+    except FileNotFoundError as error:
+        missing = _shown(Path(error.filename))
+        raise VerbError(f"{missing} is missing: type git checkout {missing}", ExitCode.MISSING_FILE) from None
+
+
+def _bring_up_to_date(folder: Path, requirements: Sequence[Path]) -> None:
+    """Install what is missing; anew where something that was installed has changed."""
+    installed = _installed(folder)
+    names = ", ".join(_shown(file) for file in requirements)
+    if installed and installed <= {*_digests(requirements)} and not folder.is_symlink():
+        say(f"adding to {_shown(folder)} what {names} ask for")
+    else:
+        python, version = _base_python()
+        say(f"setting up {_shown(folder)} with Python {version} from {names} (minutes, the first time)")
+        _remove(folder)
+        _make(folder, python)
+    for file in requirements:
+        _install(folder, file)
+    # last, so that an environment that was interrupted is made anew
+    mark(folder, requirements)
+
+
+def _make(folder: Path, python: str) -> None:
+    uv = shutil.which("uv")
+    _run([uv, "venv", "--python", python, str(folder)] if uv else [python, "-m", "venv", str(folder)], folder)
+
+
+def _install(folder: Path, file: Path) -> None:
+    python = str(folder / "bin" / "python")
+    uv = shutil.which("uv")
+    install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    _run([*install, "--require-hashes", "-r", str(file)], folder)
+
+
+def _base_python() -> tuple[str, str]:
+    """The image's Python where it works here, else the one that runs the verb; and its version."""
+    preferred = shutil.which(f"python{IMAGE_PYTHON}")
+    needed = "import sys" if shutil.which("uv") else "import ensurepip, venv"
+    if preferred and subprocess.run([preferred, "-c", needed], capture_output=True).returncode == 0:
+        return preferred, IMAGE_PYTHON
+    return getattr(sys, "_base_executable", sys.executable), "{}.{}".format(*sys.version_info)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():  # an environment that is shared between projects stays as it is
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    """Run one step of an installation. Raises VerbError with what the installer found wrong."""
+    log.debug("%s", shlex.join(command))
+    # PYTHONPATH and the like would let other packages in
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    log.debug("%s", done.stdout.strip())
+    if done.returncode == 0:
+        return
+    if "ensurepip is not available" in done.stdout:
+        raise VerbError(
+            "this Python can't make environments: install uv, or Debian's package python3-venv",
+            ExitCode.MISSING_PREREQUISITE,
+        )
+    raise VerbError(
+        f"could not set up {_shown(folder)}: {_reason(done.stdout)} (type the same with -v to see all)",
+        ExitCode.MISSING_PREREQUISITE,
+    )
+
+
+def _reason(output: str) -> str:
+    """The line of an installer's output that says most."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["the installer said nothing"])[-1]
+
+
+@contextmanager
+def _only_one_verb_at_a_time() -> Iterator[None]:
+    """Let two verbs in two terminals not make one environment at once."""
+    lock = os.open(ROOT / "do", os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another verb that sets up an environment")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,167 @@
+"""The project's settings: do/config.env, each overridden by an environment variable of the same name."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.cli import ROOT, ExitCode, VerbError
+
+CONFIG_FILE = ROOT / "do" / "config.env"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A setting: what it is, which values it takes (a regular expression for the whole value) and an example."""
+
+    description: str
+    pattern: str
+    example: str
+    rendered: bool = False  # decides which files the project has, so only `copier update` can change it
+
+
+KEYS = {
+    "PROJECT_NAME": Key(
+        "2 to 46 lower-case letters, digits and single hyphens, with a letter first",
+        r"(?=.{2,46}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "my-model",
+    ),
+    "MODEL_KIND": Key("predictive or generative", r"predictive|generative", "predictive", rendered=True),
+    "FRAMEWORK": Key("the model's framework", r"sklearn|xgboost|tensorflow", "sklearn", rendered=True),
+    "MODEL_FORMAT": Key(
+        "the model file's format", r"pkl|joblib|json|model|ubj|keras|h5|SavedModel", "one that FRAMEWORK writes"
+    ),
+    "MODEL_SERVER": Key("the web framework", r"flask|fastapi", "fastapi", rendered=True),
+    "PORT": Key(
+        "the port where do/serve listens, and do/test and do/invoke look",
+        r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]",
+        "8080",
+    ),
+    "BUILD_WITH": Key("what builds the image", r"codebuild|docker", "codebuild", rendered=True),
+    "CODEBUILD_COMPUTE_TYPE": Key("the build machine", r"[A-Z0-9_]+", "BUILD_GENERAL1_MEDIUM"),
+    "IMAGE_PLATFORM": Key("the image's platform; it must fit INSTANCE_TYPE", r"linux/(amd64|arm64)", "linux/amd64"),
+    "DEPLOY_TARGET": Key("where the model is deployed", r"[a-z-]+", "realtime", rendered=True),
+    "INSTANCE_TYPE": Key("the SageMaker instance type", r"ml\.[a-z0-9-]+\.[a-z0-9-]+", "ml.m5.large"),
+    "AWS_REGION": Key("the AWS region", r"[a-z]{2,4}(-[a-z]+)+-\d", "us-east-1"),
+    "ROLE_ARN": Key(
+        "the role that SageMaker takes, or empty",
+        r"|arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}",
+        "arn:aws:iam::123456789012:role/service-role/my-role",
+    ),
+}
+
+
+class Settings(Mapping[str, str]):
+    """The settings in force. Looking one up raises VerbError where it is missing or makes no sense."""
+
+    def __init__(self, file_values: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        self.file_values = file_values
+        self.overrides = {key: environment[key] for key in KEYS if key in environment}
+        self._values = {**file_values, **self.overrides}
+
+    def __getitem__(self, key: str) -> str:
+        check_key(key)
+        if key not in self._values:
+            raise VerbError(
+                f"{key} is not in do/config.env: type do/config set {key} {KEYS[key].example}",
+                ExitCode.BAD_CONFIGURATION,
+            )
+        check_value(key, self._values[key], "in the environment" if key in self.overrides else "in do/config.env")
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(key for key in KEYS if key in self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read do/config.env. Raises VerbError for a line that can't be used."""
+    return Settings(parse(_read()), environment)
+
+
+def parse(text: str) -> dict[str, str]:
+    """The values of a dotenv file (KEY=VALUE, quoted as in the shell). Raises VerbError with the line's number."""
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            key, value = _parse_line(line)
+            check_key(key)
+            if key in values:
+                raise ValueError(f"{key} is there twice")
+        except (ValueError, VerbError) as error:
+            raise VerbError(f"line {number} of do/config.env: {error}", ExitCode.BAD_CONFIGURATION) from None
+        values[key] = value
+    return values
+
+
+def set_value(key: str, value: str) -> str | None:
+    """Write a setting into do/config.env and return what it was. Raises VerbError where it can't be set."""
+    check_key(key)
+    if KEYS[key].rendered:
+        raise VerbError(
+            f"{key} decides which files the project has: "
+            f"type copier update --trust --data {key.lower()}={shlex.quote(value)}",
+            ExitCode.BAD_CONFIGURATION,
+        )
+    check_value(key, value, "given")
+    text = _read()
+    before = parse(text).get(key)
+    line = f"{key}={shlex.quote(value) if value else ''}\n"
+    if before is None:
+        _write(text + line)
+    else:
+        _write(re.sub(rf"^[ \t]*{key}[ \t]*=.*\n?", lambda _: line, text, count=1, flags=re.MULTILINE))
+    return before
+
+
+def check_key(key: str) -> None:
+    """Raise VerbError unless it is a setting's name; the error names the nearest one."""
+    if key in KEYS:
+        return
+    near = difflib.get_close_matches(key.upper(), KEYS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KEYS)}"
+    raise VerbError(f"unknown setting {key!r}: {hint}", ExitCode.BAD_CONFIGURATION)
+
+
+def check_value(key: str, value: str, where: str) -> None:
+    """Raise VerbError unless the setting can have this value."""
+    if not re.fullmatch(KEYS[key].pattern, value, re.ASCII):
+        raise VerbError(
+            f"{key}={value!r} ({where}) is wrong: it should be {KEYS[key].description}, such as {KEYS[key].example}",
+            ExitCode.BAD_CONFIGURATION,
+        )
+
+
+def _parse_line(line: str) -> tuple[str, str]:
+    key, equals, rest = line.partition("=")
+    words = shlex.split(rest, comments=True)
+    if not equals or len(words) > 1:
+        raise ValueError("should be KEY=VALUE, in quotes where the value has blanks")
+    return key.strip(), words[0] if words else ""
+
+
+def _read() -> str:
+    try:
+        return CONFIG_FILE.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise VerbError(
+            "do/config.env is missing: type git checkout do/config.env, or copier recopy", ExitCode.MISSING_FILE
+        ) from None
+
+
+def _write(text: str) -> None:
+    """Replace the file at once, so that no reader sees half of it."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=CONFIG_FILE.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).chmod(CONFIG_FILE.stat().st_mode)
+    Path(file.name).replace(CONFIG_FILE)

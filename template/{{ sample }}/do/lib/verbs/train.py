@@ -1,0 +1,36 @@
+"""do/train: train the sample model on the Abalone data."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from lib import cli, environment, models
+from lib.cli import ROOT, ExitCode, VerbError
+from lib.verbs import clean
+
+EPILOG = """\
+Trains without network, in .venv, and writes the model into model/ in the format MODEL_FORMAT of
+do/config, and its answers to sample_model/request.json into sample_model/expected.json."""
+
+
+def main() -> int:
+    cli.parse(cli.parser("Train the sample model on the Abalone data.", EPILOG))
+    models.artefact()  # a MODEL_FORMAT that makes no sense is told before anything is set up
+    refuse_to_replace_another_model()
+    python = environment.serving_python()
+    for path in models.trained_files():  # also a model in another format, which the server would stumble over
+        clean.remove(path)
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execv(python, [str(python), str(ROOT / "sample_model" / "train.py")])
+
+
+def refuse_to_replace_another_model() -> None:
+    """Raise VerbError when model/ holds a model that do/train did not make."""
+    others = [path.name for path in models.contents() if path not in models.trained()]
+    if others:
+        raise VerbError(
+            f"model/ holds {', '.join(others)}, which do/train did not make: move it away first",
+            ExitCode.BAD_CONFIGURATION,
+        )
