@@ -14,7 +14,9 @@ def forest(model_file: Path) -> Callable[[np.ndarray], np.ndarray]:
     """scikit-learn's own predict for each request."""
     import joblib
 
-    return joblib.load(model_file).predict
+    model = joblib.load(model_file)
+    del model.feature_names_in_  # or each request would pay for a warning that an array has no names
+    return model.predict
 
 
 def xgboost(model_file: Path) -> Callable[[np.ndarray], np.ndarray]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served.conftest import Project, run
+from tests.served.conftest import Project, run, serving
 
 SERVED = [
     ("sklearn", "pkl", "flask"),
@@ -56,3 +56,20 @@ def test_both_web_applications_describe_themselves_alike(project: Project) -> No
 
 def path_of(project: Project, model_server: str) -> Path:
     return project(framework="sklearn", model_format="joblib", model_server=model_server)
+
+
+@pytest.mark.parametrize("model_server", ["flask", "fastapi"])
+def test_both_web_applications_know_the_same_methods(project: Project, tmp_path: Path, model_server: str) -> None:
+    with serving(path_of(project, model_server), tmp_path / "log") as server:
+        seen = {
+            (method, path): server.client.request(method, f"{server.url}{path}").status_code
+            for method in ("HEAD", "OPTIONS", "DELETE")
+            for path in ("/ping", "/invocations", "/metrics", "/openapi.json", "/nothing", "/ping/")
+        }
+
+    allowed = {("HEAD", path) for path in ("/ping", "/metrics", "/openapi.json")}
+    assert {request for request, status in seen.items() if status == 200} == allowed
+    assert {request for request, status in seen.items() if status == 404} == {
+        (method, path) for method in ("HEAD", "OPTIONS", "DELETE") for path in ("/nothing", "/ping/")
+    }
+    assert set(seen.values()) == {200, 404, 405}

@@ -10,12 +10,13 @@ from serving.batching import AsyncBatcher
 
 WORKER_CLASS = "uvicorn_worker.UvicornWorker"
 SERVICE = service.Service(settings.from_environment(), AsyncBatcher)
+GET = ["GET", "HEAD"]  # Flask answers HEAD of itself
 
 # the description is `openapi.json`, the same for every web application
 application = FastAPI(openapi_url=None, redirect_slashes=False)
 
 
-@application.get("/ping")
+@application.api_route("/ping", methods=GET)
 async def ping() -> Response:
     """Whether predictions can be made."""
     return respond(SERVICE.ping())
@@ -28,19 +29,19 @@ async def invocations(request: Request) -> Response:
     return respond(SERVICE.finish(invocation, await SERVICE.batcher.predict(invocation.rows)))
 
 
-@application.get("/metrics")
+@application.api_route("/metrics", methods=GET)
 async def metrics() -> Response:
     """What Prometheus scrapes."""
     return respond(SERVICE.metrics())
 
 
-@application.get("/execution-parameters")
+@application.api_route("/execution-parameters", methods=GET)
 async def execution_parameters() -> Response:
     """What batch transform asks."""
     return respond(SERVICE.execution_parameters())
 
 
-@application.get("/openapi.json")
+@application.api_route("/openapi.json", methods=GET)
 async def openapi() -> Response:
     """The description of this interface."""
     return respond(SERVICE.openapi())

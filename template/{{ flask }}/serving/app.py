@@ -12,6 +12,7 @@ WORKER_CLASS = "gthread"
 SERVICE = service.Service(settings.from_environment(), ThreadBatcher)
 
 application = Flask(__name__, static_folder=None)
+application.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # only the methods that service.METHODS names
 
 
 @application.get("/ping")

@@ -17,7 +17,8 @@ wsgi_app = "serving.app:application"
 bind = f"unix:{SERVICE.settings.socket}"
 worker_class = WORKER_CLASS
 workers = SERVICE.settings.workers
-threads = SERVICE.settings.threads
+# gthread's, begun when needed: one for each request that may wait or be predicted, and some to answer /ping
+threads = SERVICE.settings.max_waiting + SERVICE.settings.batch_rows + 10
 timeout = 0  # a slow prediction ends by nginx's time limit, it is no reason to kill the worker
 graceful_timeout = SERVICE.settings.stop_timeout
 keepalive = 75

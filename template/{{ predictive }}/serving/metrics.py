@@ -9,8 +9,7 @@ from __future__ import annotations
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-__all__ = ["BATCH_ROWS", "CONTENT_TYPE_LATEST", "PREDICTED_ROWS", "REQUEST_SECONDS", "exposition", "forget_process"]
-__all__ += ["count_response"]
+CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 RESPONSES = Counter("serving_responses_total", "Answers to /invocations", ["status"])
 REQUEST_SECONDS = Histogram(
@@ -32,7 +31,7 @@ def count_response(status: int) -> None:
 
 
 def exposition() -> bytes:
-    """The metrics of all processes, to be sent as CONTENT_TYPE_LATEST."""
+    """The metrics of all processes, to be sent as CONTENT_TYPE."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     return generate_latest(registry)

@@ -118,7 +118,7 @@ class Service(Generic[AnyBatcher]):
 
     def metrics(self) -> Reply:
         """What Prometheus scrapes."""
-        return Reply(200, metrics.exposition(), {"Content-Type": metrics.CONTENT_TYPE_LATEST})
+        return Reply(200, metrics.exposition(), {"Content-Type": metrics.CONTENT_TYPE})
 
     def execution_parameters(self) -> Reply:
         """What batch transform asks before it sends records."""

@@ -20,10 +20,9 @@ class Settings:
     model_dir: Path  # SM_MODEL_DIR: where SageMaker mounts the model, read-only
     port: int  # SAGEMAKER_BIND_TO_PORT
     workers: int  # SERVING_WORKERS: processes, each with the model; default one per usable CPU
-    threads: int  # SERVING_THREADS: requests that a Flask process holds at once
     batching: bool  # SERVING_BATCHING: predict waiting requests together
     batch_rows: int  # SERVING_BATCH_ROWS: rows of one batch at most
-    max_waiting: int  # SERVING_MAX_WAITING: requests that wait in one process, more are answered with 429
+    max_waiting: int  # SERVING_MAX_WAITING: requests that wait in one process; more are answered with 429
     max_body_mb: int  # SERVING_MAX_BODY_MB: MiB; SageMaker sends at most 25
     request_timeout: int  # SERVING_REQUEST_TIMEOUT: seconds; SageMaker gives up after 60
     stop_timeout: int  # SERVING_STOP_TIMEOUT: seconds for requests in flight; SageMaker kills after 30
@@ -44,10 +43,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         model_dir=Path(environment.get("SM_MODEL_DIR") or "/opt/ml/model"),
         port=read.whole("SAGEMAKER_BIND_TO_PORT", 8080, least=1, most=65535),
         workers=read.whole("SERVING_WORKERS", usable_cpus()),
-        threads=read.whole("SERVING_THREADS", 256),
         batching=read.switch("SERVING_BATCHING", True),
         batch_rows=read.whole("SERVING_BATCH_ROWS", 256),
-        max_waiting=read.whole("SERVING_MAX_WAITING", 1000),
+        max_waiting=read.whole("SERVING_MAX_WAITING", 250),
         max_body_mb=read.whole("SERVING_MAX_BODY_MB", 25),
         request_timeout=read.whole("SERVING_REQUEST_TIMEOUT", 60),
         stop_timeout=read.whole("SERVING_STOP_TIMEOUT", 25),
