@@ -22,9 +22,7 @@ SERVED = [
 
 
 @pytest.mark.parametrize(("framework", "model_format", "model_server"), SERVED)
-def test_the_server_keeps_its_contract(
-    project: Project, framework: str, model_format: str, model_server: str
-) -> None:
+def test_the_server_keeps_its_contract(project: Project, framework: str, model_format: str, model_server: str) -> None:
     path = project(framework=framework, model_format=model_format, model_server=model_server)
 
     report = json.loads(run(path, "do/test", "--serve", "--json"))
@@ -47,9 +45,7 @@ def test_the_projects_own_tests_pass(project: Project, model_server: str) -> Non
 
 
 def test_both_web_applications_describe_themselves_alike(project: Project) -> None:
-    descriptions = {
-        (path_of(project, server) / "serving/openapi.json").read_bytes() for server in ("flask", "fastapi")
-    }
+    descriptions = {(path_of(project, server) / "serving/openapi.json").read_bytes() for server in ("flask", "fastapi")}
 
     assert len(descriptions) == 1
 

@@ -89,7 +89,8 @@ def test_every_abalone_is_predicted_bit_for_bit(
 ) -> None:
     path = project(framework=framework, model_format=model_format, model_server=model_server)
     np.save(tmp_path / "rows.npy", abalones())
-    script = f"import sys, numpy\nrows = numpy.load(sys.argv[1])\n{PREDICT_ALL[framework]}\nnumpy.save(sys.argv[2], predictions)"
+    load, save = "import sys, numpy\nrows = numpy.load(sys.argv[1])", "numpy.save(sys.argv[2], predictions)"
+    script = f"{load}\n{PREDICT_ALL[framework]}\n{save}"
     subprocess.run(
         [path / ".venv/bin/python", "-W", "error", "-c", script, tmp_path / "rows.npy", tmp_path / "predictions.npy"],
         cwd=path,

@@ -22,9 +22,7 @@ def test_an_overridden_predict_is_used(with_handler: OwnHandler, tmp_path: Path,
 
 
 @both
-def test_an_overridden_decode_and_encode_are_used(
-    with_handler: OwnHandler, tmp_path: Path, model_server: str
-) -> None:
+def test_an_overridden_decode_and_encode_are_used(with_handler: OwnHandler, tmp_path: Path, model_server: str) -> None:
     own = """
     def decode(self, body, content_type):
         return np.array([[float(value) for value in body.decode().split(";")]])

@@ -143,9 +143,9 @@ def test_a_setting_that_makes_no_sense_is_refused_at_once(project: Project, log:
 def test_requests_beyond_the_waiting_limit_are_refused_with_429(
     with_handler: Callable[..., Path], log: Path, model_server: str
 ) -> None:
-    limits = {"SERVING_WORKERS": "1", "SERVING_MAX_WAITING": "2", "SERVING_BATCHING": "false"}
+    own = with_handler(model_server, f"    batching = False\n{SLOW_PREDICT}")
     with (
-        serving(with_handler(model_server, SLOW_PREDICT), log, **limits) as server,
+        serving(own, log, SERVING_WORKERS="1", SERVING_MAX_WAITING="2") as server,
         ThreadPoolExecutor(12) as pool,
     ):
         answers = list(pool.map(lambda _: httpx.post(f"{server.url}/invocations", json=[ROW], timeout=60), range(12)))
@@ -169,7 +169,9 @@ def test_a_prediction_that_takes_too_long_is_given_up(
 def test_every_log_line_is_json_without_request_data(project: Project, log: Path, model_server: str) -> None:
     with serving(sklearn(project, model_server), log) as server:
         server.post([[*ROW[:-1], 0.987654]])
-        server.client.post(f"{server.url}/invocations?secret=0.987654", content=b"0.987654,oops", headers={"Content-Type": "text/csv"})
+        server.client.post(
+            f"{server.url}/invocations?secret=0.987654", content=b"0.987654,oops", headers={"Content-Type": "text/csv"}
+        )
         server.client.get(f"{server.url}/nothing?secret=0.987654")
         assert server.stop() == 0
 

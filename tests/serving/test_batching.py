@@ -6,9 +6,11 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
+
 from serving import errors
 from serving.batching import AsyncBatcher, ThreadBatcher
 
@@ -55,7 +57,9 @@ def rows(*values: float) -> np.ndarray:
     return np.array([[value] for value in values])
 
 
-def all_at_once(batcher: ThreadBatcher, model: Model, pool: ThreadPoolExecutor, requests: list[np.ndarray]) -> list:
+def all_at_once(
+    batcher: ThreadBatcher, model: Model, pool: ThreadPoolExecutor, requests: list[np.ndarray]
+) -> list[Any]:
     """The outcomes of requests that gather while the model is busy with another one."""
     busy = pool.submit(batcher.predict, rows(0))
     assert model.began.wait(TIMEOUT)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from serving import codecs, errors
 from serving.codecs import CSV, JSON, JSON_LINES, NPY, RowFormat
 

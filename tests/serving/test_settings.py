@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from serving import settings
 from serving.settings import SettingError, from_environment, usable_cpus
 

@@ -10,11 +10,11 @@ class ServingError(Exception):
 
     status = 500
     code = "internal_error"
-    headers: dict[str, str] = {}
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        self.headers: dict[str, str] = {}
 
     def body(self, request_id: str) -> bytes:
         """The JSON document that the client gets."""
