@@ -6,10 +6,9 @@ import gc
 import logging
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -36,6 +35,13 @@ METHODS = {
 _SAFE_ID = re.compile(r"[\w.:/=+-]{1,128}\Z", re.ASCII)
 
 AnyBatcher = TypeVar("AnyBatcher", bound=Batcher)
+
+
+class Headers(Protocol):
+    """A request's headers, by name in any case; Flask and Starlette have different types for them."""
+
+    def get(self, key: str, /) -> str | None:
+        """A header's value."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class Service(Generic[AnyBatcher]):
         metrics.PREDICTED_ROWS.inc(len(rows))
         return predictions
 
-    def begin(self, headers: Mapping[str, str], body: bytes) -> Invocation:
+    def begin(self, headers: Headers, body: bytes) -> Invocation:
         """Check and decode a request. Raises ServingError."""
         began = time.perf_counter()
         accept = codecs.accepted_type(headers.get("Accept"))
@@ -134,7 +140,7 @@ class Service(Generic[AnyBatcher]):
         return Reply(200, Path(__file__).with_name("openapi.json").read_bytes(), {"Content-Type": codecs.JSON})
 
 
-def echoed(headers: Mapping[str, str]) -> dict[str, str]:
+def echoed(headers: Headers) -> dict[str, str]:
     """The headers that every answer carries: the request's id (nginx gives one) and its custom attributes."""
     request_id = headers.get(REQUEST_ID) or ""
     answer = {REQUEST_ID: request_id if _SAFE_ID.match(request_id) else uuid4().hex}
@@ -143,7 +149,7 @@ def echoed(headers: Mapping[str, str]) -> dict[str, str]:
     return answer
 
 
-def refusal(error: Exception, path: str, headers: Mapping[str, str]) -> Reply:
+def refusal(error: Exception, path: str, headers: Headers) -> Reply:
     """The answer to a request that failed. Anything but a ServingError is logged and not shown."""
     answer = echoed(headers)
     if not isinstance(error, ServingError):
