@@ -1,0 +1,50 @@
+# Needs Python 3.10 or newer, git and make. Everything else goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+MODEL ?= forest
+ROWS ?= 1
+
+.PHONY: help demo test lint format bench catalog requirements goldens docs clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: .venv/ready  ## render a project, train its sample, serve it, check it and ask it for a prediction
+	@$(BIN)/python scripts/demo.py
+
+test: .venv/ready  ## run all tests
+	@$(BIN)/pytest
+
+lint: .venv/ready  ## check the form and the types of all Python here; the tests check rendered projects
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/ready  ## mend what the linters can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/ready  ## measure the servers: make bench MODEL=forest|xgboost|tensorflow ROWS=1|100
+	$(BIN)/python -m bench --model $(MODEL) --rows $(ROWS)
+
+catalog: .venv/ready  ## refresh instance types and regions from botocore
+	$(BIN)/python -m extensions.refresh_catalog
+
+requirements: .venv/ready  ## recompile every requirements.txt; UPGRADE=--upgrade takes the newest versions
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/compile_requirements.py $(UPGRADE)
+
+goldens: .venv/ready  ## write what the examples render to, for review with git diff
+	$(BIN)/python -m tests.renders.goldens
+
+docs: .venv/ready  ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+clean:  ## remove what these commands made
+	rm -rf .venv build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/ready: requirements/dev.txt
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,44 @@
+"""Compile every `*.in` of this repository to a hashed `*.txt` beside it: `make requirements`.
+
+Options go to `uv pip compile`: `--upgrade` takes the newest versions, without it the pinned versions
+stay wherever they still fit.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("requirements", "template")
+COMPILE = (
+    "uv",
+    "pip",
+    "compile",
+    "--quiet",
+    "--universal",
+    "--python-version",
+    "3.10",
+    "--generate-hashes",
+    "--no-header",
+)
+
+
+def sources() -> list[Path]:
+    """Every requirements source of the repository: its own and the template's."""
+    return sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.in"))
+
+
+def compile_one(source: Path, options: list[str]) -> None:
+    """Write the hashed file beside `source`; run in its folder, so that no path of this machine is written."""
+    target = source.with_suffix(".txt")
+    print(target.relative_to(ROOT), flush=True)
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    subprocess.run([*COMPILE, *options, source.name, "-o", target.name], cwd=source.parent, env=environment, check=True)
+
+
+if __name__ == "__main__":
+    for source in sources():
+        compile_one(source, sys.argv[1:])

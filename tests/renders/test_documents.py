@@ -1,0 +1,172 @@
+"""README.md and DECISIONS.md of rendered projects: about this project, true, and with nothing about other choices."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.renders.answers import CATALOG, COMBINATIONS, EXAMPLES, Answers, Render, every_render, name_of
+
+flask_and_fastapi = pytest.mark.parametrize("answers", COMBINATIONS[:2], ids=name_of)
+
+
+def documents(project: Path) -> str:
+    """All prose of a project."""
+    return (project / "README.md").read_text() + (project / "DECISIONS.md").read_text()
+
+
+def choices(answers: Answers) -> dict[str, tuple[str | list[str], dict[str, Any]]]:
+    """For each table of the catalogue that answers choose from: what they choose, and the table."""
+    framework = answers.get("framework", "sklearn")
+    formats = CATALOG["frameworks"][framework]["formats"]
+    tested = answers.get("test_types", [*CATALOG["test_types"]]) if answers.get("include_tests", True) else []
+    return {
+        "framework": (framework, CATALOG["frameworks"]),
+        "model_format": (answers.get("model_format", next(iter(formats))), formats),
+        "model_source": (answers.get("model_source", "sample"), CATALOG["model_sources"]),
+        "model_server": (answers.get("model_server", "fastapi"), CATALOG["model_servers"]),
+        "build_with": (answers.get("build_with", "codebuild"), CATALOG["build_with"]),
+        "test_types": (tested, CATALOG["test_types"]),
+    }
+
+
+def rows(answers: Answers, chosen: bool) -> Iterator[dict[str, str]]:
+    """The catalogue's rows of what was chosen, or of what was not."""
+    for choice, table in choices(answers).values():
+        names = [choice] if isinstance(choice, str) else choice
+        yield from (row for name, row in table.items() if (name in names) == chosen)
+
+
+@every_render
+def test_decisions_tell_of_every_choice_what_why_and_limits(render: Render, answers: Answers) -> None:
+    text = (render(**answers) / "DECISIONS.md").read_text()
+
+    for row in rows(answers, chosen=True):
+        assert f": {row['title']}\n" in text
+        assert row["what"] in text
+        assert row["why"] in text
+        assert row["limits"] in text
+
+
+@every_render
+def test_nothing_is_said_about_choices_that_were_not_made(render: Render, answers: Answers) -> None:
+    text = documents(render(**answers))
+
+    assert [row["title"] for row in rows(answers, chosen=False) if row["what"] in text] == []
+
+
+def test_a_project_without_tests_says_nothing_of_tests(render: Render) -> None:
+    assert "pytest" not in documents(render(include_tests=False))
+
+
+def test_a_project_with_a_model_of_its_own_says_nothing_of_the_sample(render: Render) -> None:
+    assert "sample" not in documents(render(model_source="local")).lower()
+
+
+def test_a_project_that_docker_builds_says_nothing_of_codebuild(render: Render) -> None:
+    assert "codebuild" not in documents(render(build_with="docker")).lower()
+
+
+@every_render
+def test_the_first_lines_say_what_the_project_is_and_what_to_type(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    title, *lines = (project / "README.md").read_text().splitlines()
+    first_screen = "\n".join(lines[:20])
+
+    assert title == f"# {answers.get('project_name', 'my-model')}"
+    for choice in ("framework", "model_server"):
+        name, table = choices(answers)[choice]
+        assert table[str(name)]["title"] in first_screen
+    assert [command for command in ("do/serve", "do/test", "do/invoke") if command not in first_screen] == []
+
+
+@every_render
+def test_no_heading_is_empty(render: Render, answers: Answers) -> None:
+    headings_in_a_row = re.compile(r"^#+ [^\n]*\s+(?:#|\Z)", re.MULTILINE)
+
+    assert headings_in_a_row.findall(documents(render(**answers))) == []
+
+
+@every_render
+def test_links_lead_to_files_that_are_there(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    links = [
+        (document, link)
+        for document in project.rglob("*.md")
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+    ]
+
+    assert links
+    assert [link for document, link in links if not (document.parent / link).exists()] == []
+
+
+@every_render
+def test_the_readme_names_paths_that_are_there(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    named = re.findall(r"^\| `([\w./-]+)` \|", (project / "README.md").read_text(), re.MULTILINE)
+    paths = {name for name in named if "/" in name or "." in name} - {"example_request.json", "model/"}
+    paths = {name for name in paths if not name.startswith("application/")}
+
+    assert {"serving/model_handler.py", "do/config.env", "do/serve"} <= paths
+    assert [name for name in sorted(paths) if not (project / name).exists()] == []
+
+
+@every_render
+def test_the_readme_lists_all_verbs(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    verbs = {f"do/{path.name}" for path in (project / "do").iterdir() if path.is_file() and not path.suffix}
+
+    assert verbs == {*re.findall(r"^\| `(do/[a-z]+)` \|", (project / "README.md").read_text(), re.MULTILINE)}
+
+
+def settings_in_code(project: Path) -> dict[str, str | None]:
+    """The variables that serving/settings.py reads, with their defaults (None where it is worked out)."""
+    tree = ast.parse((project / "serving/settings.py").read_text())
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
+    return {
+        call.args[0].value: str(call.args[1].value).lower() if isinstance(call.args[1], ast.Constant) else None
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "read"
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    }
+
+
+@flask_and_fastapi
+def test_the_readme_lists_the_settings_of_the_server_with_their_defaults(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    in_code = settings_in_code(project)
+    table = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", (project / "README.md").read_text(), re.MULTILINE)
+    listed = {name: default.strip("`") for name, default in table}
+    assert listed.pop("SM_MODEL_DIR") == "/opt/ml/model"
+
+    assert {*listed} == {*in_code}
+    assert {name: listed[name] for name, default in in_code.items() if default} == {
+        name: default for name, default in in_code.items() if default
+    }
+
+
+@flask_and_fastapi
+def test_the_readme_lists_the_codes_of_errors(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    in_code = re.findall(r'^    code = "(\w+)"', (project / "serving/errors.py").read_text(), re.MULTILINE)
+    in_nginx = re.findall(r'"code":"(\w+)"', (project / "serving/nginx.conf").read_text())
+    rows_of_codes = re.findall(r"^\| \d{3}.*\| (.*) \|$", (project / "README.md").read_text(), re.MULTILINE)
+
+    assert {*in_code, *in_nginx} == {*re.findall(r"`(\w+)`", " ".join(rows_of_codes))}
+
+
+def test_the_image_has_the_python_that_the_catalogue_and_the_verbs_name(render: Render) -> None:
+    image = CATALOG["images"]["predictive"]
+    project = render(**EXAMPLES["sklearn-fastapi"])
+
+    assert f":{image['python_version']}-" in image["image"]
+    assert f'IMAGE_PYTHON = "{image["python_version"]}"\n' in (project / "do/lib/environment.py").read_text()
+    assert image["image"] in (project / "Dockerfile").read_text()

@@ -1,0 +1,79 @@
+"""What this repository's own documents say is so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from extensions.context import load_catalog
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+CATALOG = load_catalog()
+
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@every_document
+def test_links_lead_to_files_that_are_there(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@every_document
+def test_make_commands_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert {*re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(), re.MULTILINE)} <= targets
+
+
+def test_make_help_lists_every_command() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    commands = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split()
+    command = ["make", "--no-print-directory", "help"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert [line.split()[0] for line in listed] == commands
+
+
+def test_the_readme_lists_every_framework_with_its_formats() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    for row in CATALOG["frameworks"].values():
+        formats = ", ".join(f"`{name}`" for name in row["formats"])
+        assert f"{row['title']} ({formats})" in readme
+
+
+def test_the_documented_line_names_the_package_that_the_template_needs() -> None:
+    extensions = re.findall(r"^  - (copier_\w+)\.", (ROOT / "copier.yml").read_text(), re.MULTILINE)
+
+    assert extensions == ["copier_template_extensions"]
+    for name in ("README.md", "docs/getting-started.md"):
+        line = "uvx --with copier-template-extensions copier copy --trust gh:org/mcc-template ./myproj"
+        assert line in (ROOT / name).read_text()
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    mkdocs = str(Path(sys.executable).with_name("mkdocs"))
+    command = [mkdocs, "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert built.returncode == 0, built.stderr
+
+
+def test_every_bug_of_the_predecessor_has_a_test_that_is_there() -> None:
+    table = (ROOT / "docs/predecessor-bugs.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", table)
+    rows = re.findall(r"^\| (F\.[12]-\d+) \|", table, re.MULTILINE)
+
+    assert rows == [f"F.1-{number}" for number in range(1, 20)] + [f"F.2-{number}" for number in range(1, 13)]
+    assert [f"{file}::{test}" for file, test in named if f"def {test}(" not in _text(ROOT / file)] == []
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""

@@ -1,0 +1,34 @@
+"""requirements/dev.in names what the code of this repository imports."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("extensions", "tasks", "scripts", "tests", "bench")
+OWN = {"bench", "extensions", "report", "serving", "tests"}
+PROVIDED_BY = {"botocore": "boto3", "yaml": "pyyaml"}
+# the plain reference server of the benchmark runs in the environments of generated projects
+OF_PROJECTS = {"joblib", "keras", "xgboost"}
+
+
+def imported() -> set[str]:
+    """The packages that the code imports, but those of Python, its own and those of generated projects."""
+    names = set()
+    for file in (file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.partition(".")[0])
+    names -= sys.stdlib_module_names | OWN | OF_PROJECTS
+    return {PROVIDED_BY.get(name, name).replace("_", "-") for name in names}
+
+
+def test_what_is_imported_is_asked_for() -> None:
+    asked_for = set(re.findall(r"^[a-z][a-z0-9-]*", (ROOT / "requirements/dev.in").read_text(), re.MULTILINE))
+
+    assert imported() - asked_for == set()
