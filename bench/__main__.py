@@ -1,15 +1,20 @@
-"""Renders the projects, starts every server, checks their answers, then loads them in interleaved rounds."""
+"""Renders the projects, starts every server, checks their answers, then loads them in interleaved rounds.
+
+Prints the tables, keeps the numbers in docs/benchmarks/ and writes docs/benchmarks.md anew.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import copier
 import httpx
@@ -25,20 +30,19 @@ MODELS = {
 }
 SERVERS = {"FastAPI": "fastapi", "Flask": "flask"}
 PLAIN = "plain Flask"
+RESULTS = ROOT / "docs/benchmarks"
 
 
 def main() -> None:
-    """Measure, print the Markdown tables, and write the JSON beside the Markdown."""
+    """Measure and report."""
     arguments = parse()
     if not shutil.which("wrk"):
         sys.exit("bench: wrk is not on PATH: install it (Debian: apt-get install wrk) and try again")
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         summary = run(arguments, Path(scratch))
-    name = f"{arguments.model}-{arguments.rows}-rows"
-    results = ROOT / "docs/benchmarks"
-    results.mkdir(exist_ok=True)
-    (results / f"{name}.json").write_text(json.dumps(summary, indent=2) + "\n")
-    (results / f"{name}.md").write_text(report.markdown(summary))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{arguments.model}-{arguments.rows}.json").write_text(json.dumps(summary, indent=2) + "\n")
+    RESULTS.with_suffix(".md").write_text(report.page(RESULTS))
     print(report.markdown(summary))
 
 
@@ -53,7 +57,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, object]:
+def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """All rounds of all servers."""
     projects = {name: make_project(arguments.model, server, scratch) for name, server in SERVERS.items()}
     body = write_request(projects["Flask"], arguments.rows, scratch)
@@ -70,7 +74,7 @@ def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, object]:
                     rounds.setdefault((server.name, connections), []).append(seen)
                     print(f"round {number + 1}: {server.name} x{connections}: {seen.rate:.0f}/s", file=sys.stderr)
         settings = {name: getattr(arguments, name) for name in ("model", "rows", "rounds", "seconds")}
-        return settings | report.summarize(servers, rounds, PLAIN)
+        return settings | {"cpus": os.cpu_count()} | report.summarize(servers, rounds, PLAIN)
 
 
 def make_project(model: str, server: str, scratch: Path) -> Project:

@@ -1,7 +1,9 @@
-"""The table and the JSON of a run: medians over the rounds, and ratios to the plain server."""
+"""The tables and the JSON of a run: medians over the rounds, and ratios to the plain server."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -44,9 +46,17 @@ def _medians(name: str, connections: int, loads: list[Load], plain: list[Load]) 
     }
 
 
+def page(results: Path) -> str:
+    """The page of the documentation: the introduction, then the tables of every result that is kept."""
+    introduction = Path(__file__).with_name("introduction.md").read_text()
+    summaries = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
+    return "\n".join([introduction, *map(markdown, summaries)])
+
+
 def markdown(summary: dict[str, Any]) -> str:
     """Two tables: what the load showed, and what a server costs at rest."""
-    lines = [COLUMNS, "|---|" + "---:|" * 7]
+    rows = "1 row" if summary["rows"] == 1 else f"{summary['rows']} rows"
+    lines = [f"## {summary['model']}, {rows} a request, {summary['cpus']} CPUs", "", COLUMNS, "|---|" + "---:|" * 7]
     for load in sorted(summary["loads"], key=lambda load: load["connections"]):
         lines.append(f"| {' | '.join(str(value) for value in _in_order(load))} |")
     lines += ["", "| server | first /ping 200, s | memory after the load, MiB |", "|---|---:|---:|"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,15 +23,19 @@ class Model:
 
     def __init__(self) -> None:
         self.calls: list[int] = []
-        self.threads: set[int] = set()
+        self.in_flight = 0
+        self.most_in_flight = 0
         self.may_go_on = threading.Event()
         self.began = threading.Event()
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         self.calls.append(len(rows))
-        self.threads.add(threading.get_ident())
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         self.began.set()
         assert self.may_go_on.wait(TIMEOUT)
+        time.sleep(0.001)
+        self.in_flight -= 1
         if (rows < 0).any():
             raise RuntimeError("secret detail")
         return rows[:, 0] * 2
@@ -66,7 +71,7 @@ def all_at_once(
     futures = []
     for number, request in enumerate(requests, start=1):
         futures.append(pool.submit(batcher.predict, request))
-        while batcher._queue.qsize() < number:
+        while len(batcher._waiting) < number:
             pass
     model.may_go_on.set()
     busy.result(TIMEOUT)
@@ -103,9 +108,11 @@ def test_batching_can_be_turned_off(model: Model, pool: ThreadPoolExecutor) -> N
 
 
 def test_at_most_one_predict_is_in_flight(model: Model, pool: ThreadPoolExecutor) -> None:
-    all_at_once(started(model), model, pool, [rows(number) for number in range(10)])
+    batcher = started(model, batch_rows=2)
+    all_at_once(batcher, model, pool, [rows(number) for number in range(10)])
+    list(pool.map(lambda number: batcher.predict(rows(number)), range(200)))
 
-    assert len(model.threads) == 1
+    assert model.most_in_flight == 1
 
 
 def test_one_request_that_fails_does_not_fail_its_neighbours(model: Model, pool: ThreadPoolExecutor) -> None:
@@ -114,6 +121,21 @@ def test_one_request_that_fails_does_not_fail_its_neighbours(model: Model, pool:
     assert (good, good_too) == ([2], [6])
     assert isinstance(bad, errors.PredictionFailed)
     assert "secret detail" not in bad.message
+
+
+def test_a_handler_that_exits_takes_nobody_with_it(model: Model, pool: ThreadPoolExecutor) -> None:
+    def leave(rows: np.ndarray) -> np.ndarray:
+        if (rows < 0).any():
+            raise SystemExit(3)
+        return model.predict(rows)
+
+    batcher = ThreadBatcher(leave, batch_rows=8, max_waiting=8)
+    batcher.start()
+    good, bad = all_at_once(batcher, model, pool, [rows(1), rows(-1)])
+
+    assert good == [2]
+    assert isinstance(bad, errors.PredictionFailed)
+    assert batcher.predict(rows(4)).tolist() == [8]
 
 
 def test_a_predict_that_loses_rows_is_an_error() -> None:
@@ -140,7 +162,7 @@ def test_too_many_waiting_requests_are_refused(model: Model, pool: ThreadPoolExe
     first = pool.submit(batcher.predict, rows(1))
     assert model.began.wait(TIMEOUT)
     second = pool.submit(batcher.predict, rows(2))
-    while batcher._queue.empty():
+    while not batcher._waiting:
         pass
 
     with pytest.raises(errors.TooManyRequests):

@@ -1,8 +1,8 @@
 """Micro-batching: requests that wait while the model is busy are predicted together.
 
-Each process has one prediction thread, so at most one predict is in flight in it (threads inside a model's predict
-fight over the interpreter lock and make it slower). The thread takes whatever waits: when it is idle a request is
-predicted at once, alone; while it predicts, the next batch gathers. There is no timer, so nothing waits for company.
+At most one predict is in flight in a process (threads inside a model's predict fight over the interpreter lock and make
+it slower). A request that finds the model idle is predicted at once, alone; while it is, the next batch gathers. There
+is no timer, so nothing waits for company.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from serving import metrics
-from serving.errors import BadRequest, ModelNotReady, PredictionFailed, TooManyRequests
+from serving.errors import BadRequest, ModelNotReady, PredictionFailed, ServingError, TooManyRequests
 
 log = logging.getLogger(__name__)
 
@@ -26,84 +26,88 @@ Predict = Callable[[np.ndarray], Any]
 
 
 class Waiting:
-    """One request's rows on their way through the prediction thread, and what became of them."""
+    """One request's rows on their way through the model, and what became of them."""
 
-    __slots__ = ("error", "future", "predictions", "rows")
+    __slots__ = ("error", "predictions", "rows", "signal")
 
-    def __init__(self, rows: np.ndarray, future: Any) -> None:
+    def __init__(self, rows: np.ndarray, signal: Any) -> None:
         self.rows = rows
-        self.future = future
+        self.signal = signal  # what wakes whoever waits for the answer
         self.predictions: Any = None
-        self.error: Exception | None = None
+        self.error: ServingError | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has been predicted, well or not."""
+        return self.error is not None or self.predictions is not None
+
+    def answer(self) -> Any:
+        """The predictions. Raises the ServingError that came instead."""
+        if self.error:
+            raise self.error
+        return self.predictions
 
 
 class Batcher:
-    """Owns the prediction thread. Subclasses say how a request waits for its answer."""
+    """Queues requests and predicts them in batches. Subclasses say who predicts, and how a request waits."""
 
     def __init__(self, predict: Predict, *, batch_rows: int, max_waiting: int) -> None:
         """`predict` maps rows to as many predictions; `batch_rows` = 1 turns batching off."""
         self._predict = predict
         self._batch_rows = batch_rows
         self._max_waiting = max_waiting
-        self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._waiting: deque[Waiting] = deque()
+        self._mutex = threading.Lock()  # guards _busy, and that nothing is queued without somebody to predict it
+        self._busy = False
+        self.alive = False  # whether predictions can be made at all
 
     def start(self) -> None:
-        """Begin to predict; call it in the worker process, since threads don't survive a fork."""
-        self._thread = threading.Thread(target=self._run, name="predict", daemon=True)
-        self._thread.start()
+        """Begin to accept requests; call it in the worker process, after forking."""
+        self.alive = True
 
-    @property
-    def alive(self) -> bool:
-        """Whether predictions can be made at all."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def _put(self, waiting: Waiting) -> None:
-        if self._queue.qsize() >= self._max_waiting:
-            raise TooManyRequests("more requests are waiting than this server accepts; try again later")
+    def _admit(self, waiting: Waiting) -> bool:
+        """Queue a request. Whether the model was idle, so that the caller must see to it that a batch is predicted."""
         if not self.alive:
             raise ModelNotReady("the model is not loaded")
-        self._queue.put(waiting)
+        with self._mutex:
+            if len(self._waiting) >= self._max_waiting:
+                raise TooManyRequests("more requests are waiting than this server accepts; try again later")
+            self._waiting.append(waiting)
+            idle, self._busy = not self._busy, True
+            return idle
 
-    def _deliver(self, batch: list[Waiting]) -> None:
-        raise NotImplementedError
+    def _predict_next_batch(self) -> list[Waiting]:
+        """Predict what waits first and whatever fits with it."""
+        batch = self._take()
+        metrics.BATCH_ROWS.observe(sum(len(waiting.rows) for waiting in batch))
+        self._predict_together(batch)
+        return batch
 
-    def _run(self) -> None:
-        for batch in self._batches():
-            metrics.BATCH_ROWS.observe(sum(len(waiting.rows) for waiting in batch))
-            self._predict_together(batch)
-            self._deliver(batch)
+    def _next_in_line(self) -> Waiting | None:
+        """The request that waits longest; where there is none, the model is idle from now on."""
+        with self._mutex:
+            self._busy = bool(self._waiting)
+            return self._waiting[0] if self._waiting else None
 
-    def _batches(self) -> Iterator[list[Waiting]]:
-        """What waits, for ever, in batches of rows that can be stacked, at most `batch_rows` long where a single
-        request isn't longer by itself."""
-        held: Waiting | None = None
-        while True:
-            batch = [held or self._queue.get()]
-            held = None
-            total = len(batch[0].rows)
-            while total < self._batch_rows and held is None:
-                try:
-                    waiting = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                total += len(waiting.rows)
-                if total <= self._batch_rows and _stackable(batch[0].rows, waiting.rows):
-                    batch.append(waiting)
-                else:
-                    held = waiting
-            yield batch
+    def _take(self) -> list[Waiting]:
+        """The next requests whose rows can be stacked, `batch_rows` at most where the first alone isn't more."""
+        batch = [self._waiting.popleft()]
+        total = len(batch[0].rows)
+        while self._waiting:
+            total += len(self._waiting[0].rows)
+            if total > self._batch_rows or not _stackable(batch[0].rows, self._waiting[0].rows):
+                break
+            batch.append(self._waiting.popleft())
+        return batch
 
     def _predict_together(self, batch: list[Waiting]) -> None:
-        if len(batch) == 1:
-            return self._predict_alone(batch[0])
-        try:
-            predictions = self._predict(np.concatenate([waiting.rows for waiting in batch]))
-            self._share_out(predictions, batch)
-        except Exception:
-            # one request's rows must not fail another's
-            for waiting in batch:
-                self._predict_alone(waiting)
+        if len(batch) > 1:
+            try:
+                return self._share_out(self._predict(np.concatenate([waiting.rows for waiting in batch])), batch)
+            except BaseException:
+                pass  # one request's rows must not fail another's: each alone tells whose fault it was
+        for waiting in batch:
+            self._predict_alone(waiting)
         return None
 
     def _share_out(self, predictions: Any, batch: list[Waiting]) -> None:
@@ -119,7 +123,7 @@ class Batcher:
             self._share_out(self._predict(waiting.rows), [waiting])
         except BadRequest as error:
             waiting.error = error
-        except Exception:
+        except BaseException:  # a handler that calls sys.exit() must not take the others with it
             log.exception("predict failed")
             waiting.error = PredictionFailed("the model could not predict these rows; the reason is in the log")
 
@@ -129,39 +133,56 @@ def _stackable(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 class ThreadBatcher(Batcher):
-    """For threads: `predict` blocks until the answer is there."""
+    """For threads: who finds the model idle predicts, then hands over to who waits longest. An idle server so answers
+    without waking another thread.
+    """
 
     def predict(self, rows: np.ndarray) -> Any:
-        """The predictions for `rows`. Raises a ServingError."""
-        waiting = Waiting(rows, Future())
-        self._put(waiting)
-        waiting.future.result()
-        if waiting.error:
-            raise waiting.error
-        return waiting.predictions
-
-    def _deliver(self, batch: list[Waiting]) -> None:
-        for waiting in batch:
-            waiting.future.set_result(None)
+        """The predictions for `rows`; blocks. Raises a ServingError."""
+        waiting = Waiting(rows, threading.Lock())
+        waiting.signal.acquire()
+        if not self._admit(waiting):
+            waiting.signal.acquire()  # until it is answered, or next in line
+        if not waiting.answered:
+            batch = self._predict_next_batch()
+            if successor := self._next_in_line():
+                successor.signal.release()
+            for answered in batch:
+                answered.signal.release()
+        return waiting.answer()
 
 
 class AsyncBatcher(Batcher):
-    """For an event loop: `predict` is awaited, the loop stays free, and a batch wakes it once."""
+    """For an event loop: a thread predicts, so that the loop stays free; a batch wakes the loop once."""
+
+    def __init__(self, predict: Predict, *, batch_rows: int, max_waiting: int) -> None:
+        super().__init__(predict, batch_rows=batch_rows, max_waiting=max_waiting)
+        self._begin: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        """Begin to accept requests, with the thread that predicts them."""
+        threading.Thread(target=self._run, name="predict", daemon=True).start()
+        super().start()
 
     async def predict(self, rows: np.ndarray) -> Any:
         """The predictions for `rows`. Raises a ServingError."""
         waiting = Waiting(rows, asyncio.get_running_loop().create_future())
-        self._put(waiting)
-        await waiting.future
-        if waiting.error:
-            raise waiting.error
-        return waiting.predictions
+        if self._admit(waiting):
+            self._begin.put(None)
+        await waiting.signal
+        return waiting.answer()
 
-    def _deliver(self, batch: list[Waiting]) -> None:
-        batch[0].future.get_loop().call_soon_threadsafe(_resolve, batch)
+    def _run(self) -> None:
+        while True:
+            self._begin.get()
+            more = True
+            while more:
+                batch = self._predict_next_batch()
+                batch[0].signal.get_loop().call_soon_threadsafe(_resolve, batch)
+                more = self._next_in_line() is not None
 
 
 def _resolve(batch: list[Waiting]) -> None:
     for waiting in batch:
-        if not waiting.future.done():  # a client that went away cancels its future
-            waiting.future.set_result(None)
+        if not waiting.signal.done():  # a client that went away has cancelled it
+            waiting.signal.set_result(None)
