@@ -105,6 +105,8 @@ def _install(folder: Path, file: Path) -> None:
     python = str(folder / "bin" / "python")
     uv = shutil.which("uv")
     install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    if uv:
+        install.append("--compile-bytecode")  # pip does; without, the server takes seconds longer to start
     _run([*install, "--require-hashes", "-r", str(file)], folder)
 
 
