@@ -30,6 +30,8 @@ MODELS = {
 }
 SERVERS = {"FastAPI": "fastapi", "Flask": "flask"}
 PLAIN = "plain Flask"
+# with the one setting that the plain server suffers without
+TUNED = {"xgboost": {"plain Flask, OMP_NUM_THREADS=1": {"OMP_NUM_THREADS": "1"}}}
 RESULTS = ROOT / "docs/benchmarks"
 
 
@@ -62,14 +64,19 @@ def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     projects = {name: make_project(arguments.model, server, scratch) for name, server in SERVERS.items()}
     body = write_request(projects["Flask"], arguments.rows, scratch)
     with ExitStack() as stack:
-        servers = [stack.enter_context(reference(arguments.model, projects["Flask"]))]
+        references: dict[str, dict[str, str]] = {PLAIN: {}} | TUNED.get(arguments.model, {})
+        servers = [
+            stack.enter_context(reference(name, arguments.model, projects["Flask"], environment))
+            for name, environment in references.items()
+        ]
         servers += [stack.enter_context(generated(name, project)) for name, project in projects.items()]
         verify(servers, body)
         rounds: report.Rounds = {}
         for number in range(arguments.rounds):
             for connections in arguments.connections:
                 # another order each round, so that none is always measured after the same neighbour
-                for server in servers[number % 3 :] + servers[: number % 3]:
+                first = number % len(servers)
+                for server in servers[first:] + servers[:first]:
                     seen = load.measure(server, connections, arguments.seconds, body, scratch)
                     rounds.setdefault((server.name, connections), []).append(seen)
                     print(f"round {number + 1}: {server.name} x{connections}: {seen.rate:.0f}/s", file=sys.stderr)

@@ -69,13 +69,13 @@ def generated(name: str, project: Project) -> Iterator[Server]:
 
 
 @contextmanager
-def reference(model: str, project: Project) -> Iterator[Server]:
+def reference(name: str, model: str, project: Project, environment: dict[str, str]) -> Iterator[Server]:
     """Flask behind gunicorn's sync workers, one per CPU, on the same model and packages."""
     port = free_port()
     command = [str(project.python), "-m", "gunicorn", "--workers", str(os.cpu_count()), "--keep-alive", "75"]
     command += ["--bind", f"127.0.0.1:{port}", "bench.reference.app:create_application()"]
-    environment = {"BENCH_MODEL": model, "BENCH_MODEL_FILE": str(project.model_file), "PYTHONPATH": str(ROOT)}
-    with _running("plain Flask", port, command, ROOT, environment) as server:
+    settings = {"BENCH_MODEL": model, "BENCH_MODEL_FILE": str(project.model_file), "PYTHONPATH": str(ROOT)}
+    with _running(name, port, command, ROOT, settings | environment) as server:
         yield server
 
 
