@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.served.conftest import Project, serving
@@ -37,9 +38,11 @@ def test_the_death_of_a_part_ends_the_server_with_a_failure(
     project: Project, log: Path, model_server: str, part: str
 ) -> None:
     with serving(sklearn(project, model_server), log) as server:
+        workers = server.workers()
         server.part(part).kill()
 
         assert server.process.wait(10) == 1
+        assert psutil.wait_procs(workers, timeout=5)[1] == [], "a worker was left behind"
         assert any(f"{part} ended with" in line["message"] for line in server.log_lines())
 
 
