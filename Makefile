@@ -5,16 +5,19 @@ BIN := .venv/bin
 MODEL ?= forest
 ROWS ?= 1
 
-.PHONY: help demo test lint format bench catalog requirements goldens docs clean
+.PHONY: help demo test test-containers lint format bench catalog requirements goldens docs clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: .venv/ready  ## render a project, train its sample, serve it, check it and ask it for a prediction
 	@$(BIN)/python scripts/demo.py
 
-test: .venv/ready  ## run all tests
-	@$(BIN)/pytest
+test: .venv/ready  ## run all tests but those of the images
+	@$(BIN)/pytest --ignore=tests/containers
+
+test-containers: .venv/ready  ## build and check the images of all projects; needs a Docker engine
+	@$(BIN)/pytest tests/containers
 
 lint: .venv/ready  ## check the form and the types of all Python here; the tests check rendered projects
 	$(BIN)/ruff check

@@ -9,14 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("extensions", "tasks", "scripts", "tests", "bench")
-OWN = {"bench", "extensions", "report", "serving", "tests"}
+OWN = {"bench", "extensions", "lib", "report", "serving", "tests"}
 PROVIDED_BY = {"botocore": "boto3", "yaml": "pyyaml"}
-# the plain reference server of the benchmark runs in the environments of generated projects
-OF_PROJECTS = {"joblib", "keras", "xgboost"}
+# run in other environments: the benchmark's plain server in those of generated projects, the SageMaker SDK in its own
+ELSEWHERE = {"joblib", "keras", "sagemaker", "xgboost"}
 
 
 def imported() -> set[str]:
-    """The packages that the code imports, but those of Python, its own and those of generated projects."""
+    """The packages that the code imports, but those of Python, its own and those that run elsewhere."""
     names = set()
     for file in (file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -24,7 +24,7 @@ def imported() -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.add(node.module.partition(".")[0])
-    names -= sys.stdlib_module_names | OWN | OF_PROJECTS
+    names -= sys.stdlib_module_names | OWN | ELSEWHERE
     return {PROVIDED_BY.get(name, name).replace("_", "-") for name in names}
 
 

@@ -14,7 +14,8 @@ from sklearn.ensemble import RandomForestRegressor
 
 def main() -> None:
     data = abalone.read()
-    model = RandomForestRegressor(n_estimators=100, random_state=abalone.SEED)
+    # leaves of five predict rings better than leaves of one, and make the file a quarter of the size
+    model = RandomForestRegressor(n_estimators=100, min_samples_leaf=5, random_state=abalone.SEED)
     model.fit(table(data.train_rows), data.train_rings)
     abalone.check_quality(model.predict(table(data.test_rows)), data.test_rings)
     with abalone.new_model() as file:

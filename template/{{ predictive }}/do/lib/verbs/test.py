@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib import cli, environment, local_server, settings
+from lib import cli, engine, environment, images, local_server, settings
 from lib.cli import ROOT, ExitCode, VerbError, log
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ examples:
   do/test                                  the server that do/serve runs in another terminal
   do/test --serve                          a server of its own, on a free port
   do/test --url http://127.0.0.1:9000      any server
+  do/test --image                          the image of do/build, in containers that it starts and removes; it
+                                           also checks what only a container shows (do/lib/conformance)
   do/test --pytest                         the project's tests, in tests/"""
 
 
@@ -37,6 +40,9 @@ def main() -> int:
     what = arguments.add_mutually_exclusive_group()
     what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
     what.add_argument("--serve", action="store_true", help="start do/serve on a free port, and stop it afterwards")
+    what.add_argument(
+        "--image", action="store_true", help="check the image that do/build made, in containers of its own"
+    )
     what.add_argument("--pytest", action="store_true", help="run the project's tests instead")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that is served; default: model/")
     arguments.add_argument("--rows", type=Path, metavar="FILE", help="a JSON request that the model can answer")
@@ -44,9 +50,11 @@ def main() -> int:
     options = cli.parse(arguments)
     if options.pytest:
         return run_pytest(options.verbose)
+    if options.image:
+        images.require(engine.find())  # before minutes go into the verbs' environment
     url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
     environment.enter_verbs()
-    return run_contract(url, options)
+    return run_image(options) if options.image else run_contract(url, options)
 
 
 def run_pytest(verbose: bool) -> int:
@@ -70,25 +78,53 @@ def run_contract(url: str, options: argparse.Namespace) -> int:
     model_dir = options.model.resolve() if options.model else None
     expected = reference.load(options.rows, model_dir)
     with local_server.running(model_dir) if options.serve else listening(url) as tested:
-        results = list(run(tested, expected, quiet=options.json))
-    failed = sum(result.outcome == "FAIL" for result in results)
-    if options.json:
-        print(json.dumps({"url": tested, "failed": failed, "checks": [asdict(result) for result in results]}, indent=2))
-    else:
-        print(f"{len(results)} checks of {tested}: {'all is well' if not failed else f'{failed} failed'}")
-    return ExitCode.FAILED if failed else ExitCode.OK
+        results = list(shown(contract(tested, expected), quiet=options.json))
+    return report("url", tested, results, options.json)
 
 
-def run(url: str, expected: Reference, quiet: bool) -> Iterator[Result]:
-    """The results of all checks, printed as they come."""
+def run_image(options: argparse.Namespace) -> int:
+    """Run both suites against containers of the image. Raises VerbError where they can't be run."""
+    from lib.conformance import suite
+    from lib.conformance.subject import Subject
+    from lib.contract import reference
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # so that containers are removed
+    chosen = engine.find()
+    image = images.require(chosen)
+    model_dir = options.model.resolve() if options.model else None
+    expected = reference.load(options.rows, model_dir)
+    with Subject(chosen, image, model_dir) as subject:
+        results = list(shown(contract(subject.shared().url, expected), quiet=options.json))
+        results += shown(suite.run(subject, expected, suite.all_checks()), quiet=options.json)
+    return report("image", image.name, results, options.json)
+
+
+def contract(url: str, expected: Reference) -> Iterator[Result]:
+    """The results of the contract's checks."""
     from lib.contract import suite
     from lib.contract.service import Service
 
     with Service(url) as service:
-        for result in suite.run(service, expected, suite.all_checks()):
-            if not quiet:
-                print(result, flush=True)
-            yield result
+        yield from suite.run(service, expected, suite.all_checks())
+
+
+def shown(results: Iterable[Result], quiet: bool) -> Iterator[Result]:
+    """The same results, printed as they come."""
+    for result in results:
+        if not quiet:
+            print(result, flush=True)
+        yield result
+
+
+def report(kind: str, tested: str, results: list[Result], as_json: bool) -> int:
+    """Print what all results come to; the exit code."""
+    failed = sum(result.outcome == "FAIL" for result in results)
+    if as_json:
+        print(json.dumps({kind: tested, "failed": failed, "checks": [asdict(result) for result in results]}, indent=2))
+    else:
+        print(f"{len(results)} checks of {tested}: {'all is well' if not failed else f'{failed} failed'}")
+    return ExitCode.FAILED if failed else ExitCode.OK
 
 
 @contextmanager

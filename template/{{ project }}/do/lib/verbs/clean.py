@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from lib import cli, environment, models
+from lib import cli, containers, engine, environment, images, models, sbom
 from lib.cli import ROOT, ExitCode, VerbError, say
 
 EPILOG = """\
-Removes the environments (.venv, do/.venv), caches, and the sample model that do/train made.
-A model that do/train did not make is never removed. The verbs make what they need anew."""
+Removes the environments (.venv, do/.venv), caches, the sample model that do/train made, and the containers and
+images that do/run and do/build made of this copy of the project. A model that do/train did not make is never
+removed. The verbs make what they need anew."""
 
 CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache")
 
@@ -22,21 +25,46 @@ def main() -> int:
     arguments.add_argument("--yes", action="store_true", help="don't ask")
     arguments.add_argument("--dry-run", action="store_true", help="only show the plan")
     options = cli.parse(arguments)
-    plan = [*environments(), *caches(), *models.trained_files()]
+    plan = [*containers_and_images(), *files()]
     if not plan:
         print("nothing to remove")
         return ExitCode.OK
-    for path in plan:
-        print(f"{'would remove' if options.dry_run else 'to remove'}: {path.relative_to(ROOT)}")
+    for leftover in plan:
+        print(f"{'would remove' if options.dry_run else 'to remove'}: {leftover.name}")
     if options.dry_run:
         return ExitCode.OK
     if not options.yes and not agreed():
         say("nothing was removed")
         return ExitCode.OK
-    for path in plan:
-        remove(path)
+    for leftover in plan:
+        leftover.remove()
     print(f"removed {len(plan)} of {len(plan)}")
     return ExitCode.OK
+
+
+class Leftover(NamedTuple):
+    """Something that a verb made."""
+
+    name: str
+    remove: Callable[[], object]
+
+
+def containers_and_images() -> Iterator[Leftover]:
+    """What docker or podman holds of this project; nothing where neither works."""
+    chosen = engine.find_working()
+    if not chosen:
+        return
+    for container in containers.started_here(chosen):
+        yield Leftover(f"container {container.name}", container.remove)
+    for image in images.built(chosen):
+        yield Leftover(f"image {image}", partial(chosen.run, "rmi", image))
+
+
+def files() -> Iterator[Leftover]:
+    """What lies in the project."""
+    build_files = [path for path in (images.RECORD, sbom.FILE) if path.exists()]
+    for path in (*environments(), *caches(), *models.trained_files(), *build_files):
+        yield Leftover(str(path.relative_to(ROOT)), partial(remove, path))
 
 
 def environments() -> list[Path]:

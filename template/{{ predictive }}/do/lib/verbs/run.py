@@ -1,0 +1,107 @@
+"""do/run: run the image here, much as SageMaker does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from lib import cli, containers, engine, images, local_container, settings
+from lib.cli import ExitCode, say
+from lib.containers import SERVER_PORT, Container
+from lib.engine import Engine
+
+EPILOG = """\
+The container gets the memory of INSTANCE_TYPE and every SERVING_... variable of the environment, and is named
+after the project. A container of an earlier do/run is replaced. ctrl-C stops it when requests in flight are
+answered; one that was started with --detach is stopped with docker stop PROJECT_NAME.
+
+examples:
+  do/run
+  do/run --detach --port 9000
+  do/run --read-only --model /tmp/other-model --memory 2g"""
+
+
+def main() -> int:
+    arguments = cli.parser("Run the image here, much as SageMaker does.", EPILOG)
+    arguments.add_argument("--detach", action="store_true", help="return when the server is ready, and let it run")
+    arguments.add_argument("--port", metavar="PORT", help="default: PORT of do/config")
+    arguments.add_argument("--model", type=Path, metavar="DIR", help="mount this model over the image's own")
+    arguments.add_argument("--read-only", action="store_true", help="with a read-only file system but for /tmp")
+    arguments.add_argument("--memory", metavar="SIZE", help="such as 2g; default: the memory of INSTANCE_TYPE")
+    options = cli.parse(arguments)
+    container = start(engine.find(), options)
+    return detached(container) if options.detach else attached(container)
+
+
+def start(chosen: Engine, options: argparse.Namespace) -> Container:
+    """Start the container of the project, in place of an earlier one. Raises VerbError."""
+    image = images.require(chosen)
+    run_options = [
+        *("--publish", f"127.0.0.1:{port(options.port)}:{SERVER_PORT}", "--platform", image.platform),
+        *local_container.memory(options.memory),
+        *(local_container.READ_ONLY if options.read_only else ()),
+        *(local_container.mount(options.model) if options.model else ()),
+        *own_settings(),
+    ]
+    container = containers.of_do_run(chosen)
+    if container.state():
+        say(f"removing the container of an earlier do/run, {container.name}")
+        container.remove()
+    containers.start(chosen, image.name, "--name", container.name, *run_options)
+    return container
+
+
+def port(given: str | None) -> str:
+    """The port here. Raises VerbError for anything else."""
+    if given:
+        settings.check_value("PORT", given, "given")
+    return given or settings.load()["PORT"]
+
+
+def own_settings() -> list[str]:
+    """Pass on the server's settings in the environment."""
+    return [word for name in sorted(os.environ) if name.startswith("SERVING_") for word in ("--env", name)]
+
+
+def detached(container: Container) -> int:
+    """Wait until the server is ready. Raises VerbError, and shows the log, when it doesn't come to that."""
+    if not local_container.wait_until_ready(container):
+        say(container.output().rstrip())
+        raise local_container.failure(container)
+    print(container.url())
+    say(f"next: do/invoke, do/logs or do/test; {container.engine.name} stop {container.name} ends it")
+    return ExitCode.OK
+
+
+def attached(container: Container) -> int:
+    """Show the log until the container ends; ctrl-C and the like make it end in order."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        follow_until_end(container)
+        if exit_code(container):
+            raise local_container.failure(container)
+        return ExitCode.OK
+    except KeyboardInterrupt:
+        say("stopping")
+        container.stop()
+        return exit_code(container)
+    finally:
+        container.remove()
+
+
+def follow_until_end(container: Container) -> None:
+    """Pass on the log; say when the server is ready."""
+    follower = subprocess.Popen(container.engine.command("logs", "--follow", container.name))
+    if local_container.wait_until_ready(container):
+        say(f"ready at {container.url()}: type do/test or do/invoke in another terminal; ctrl-C stops")
+    follower.wait()
+
+
+def exit_code(container: Container) -> int:
+    """How a container ended."""
+    state = container.state()
+    return ExitCode.FAILED if state and state.exit_code else ExitCode.OK

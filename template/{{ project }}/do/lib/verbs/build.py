@@ -1,0 +1,114 @@
+"""do/build: build the image."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import IO
+
+from lib import audit, cli, engine, images, models, sbom
+from lib.cli import ROOT, ExitCode, VerbError, log, say
+from lib.engine import Engine
+from lib.images import Image
+
+EPILOG = """\
+Builds with docker, else podman, for IMAGE_PLATFORM of do/config. The image is named PROJECT_NAME:HASH, with a
+hash of all that goes into it, so that the same files have the same name everywhere. Its Python packages are
+listed in sbom.cdx.json (CycloneDX).
+
+examples:
+  do/build
+  do/build --audit         also look up known vulnerabilities of its Python packages
+  do/build --no-cache      build every step anew"""
+
+# SageMaker takes Docker's own manifests only, no OCI ones and no attestations
+BUILDERS = {
+    "docker": (
+        *("buildx", "build", "--progress", "plain", "--provenance=false", "--sbom=false"),
+        *("--output", "type=docker,oci-mediatypes=false"),
+    ),
+    "podman": ("build", "--format", "docker"),
+}
+# a step as docker ("#9 [packages 4/5] RUN ...") and podman ("[1/2] STEP 4/5: RUN ...") announce it
+STEP = re.compile(r"#\d+ \[(?P<docker>[^\]]*\d+/\d+)\] (?P<what>.*)|(?P<podman>.*STEP \d+/\d+): (?P<that>.*)")
+KEPT_LINES = 40  # of the output, for when the build fails
+SHOWN_LENGTH = 90
+
+
+def main() -> int:
+    arguments = cli.parser("Build the image.", EPILOG)
+    arguments.add_argument("--no-cache", action="store_true", help="build every step anew")
+    arguments.add_argument("--audit", action="store_true", help="look up known vulnerabilities with pip-audit")
+    arguments.add_argument("--dry-run", action="store_true", help="only show the plan")
+    options = cli.parse(arguments)
+    name = images.name()
+    if options.dry_run:
+        print(f"would build {name} for {images.platform()}")
+        return ExitCode.OK
+    chosen = engine.find()
+    image = build(chosen, name, options.no_cache, options.verbose)
+    packages = sbom.packages(chosen, name)
+    sbom.write(name, packages)
+    say(f"{len(packages)} Python packages are listed in {sbom.FILE.name}")
+    code = report(packages) if options.audit else ExitCode.OK
+    print(f"{image.name} ({image.platform}, {images.megabytes(image.size)})")
+    say("next: do/run to start it, do/test --image to check it")
+    return code
+
+
+def build(chosen: Engine, name: str, no_cache: bool, verbose: bool) -> Image:
+    """Build the image and show the steps. Raises VerbError when it fails."""
+    if not models.contents():
+        say("note: model/ is empty, so the image starts only where a model is mounted at /opt/ml/model")
+    options = ["--platform", images.platform(), "--tag", name, *(["--no-cache"] if no_cache else [])]
+    command = chosen.command(*BUILDERS[chosen.name], *options, ".")
+    say(f"building {name} with {chosen.name}")
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout
+    last = deque(follow(process.stdout, began, verbose), KEPT_LINES)
+    if process.wait():
+        say("".join(last))
+        raise chosen.failure(f"{chosen.name} build", "".join(last))
+    image = images.find(chosen, name)
+    if not image:
+        raise VerbError(
+            f"{chosen.name} built {name}, but doesn't keep it: type docker buildx use default", ExitCode.MISSING_FILE
+        )
+    images.record(name)
+    say(f"built in {time.monotonic() - began:.0f} s")
+    return image
+
+
+def follow(output: IO[str], began: float, verbose: bool) -> Iterator[str]:
+    """Pass on a build's output; show its steps as they begin, or with `verbose` all of it."""
+    shown = set()
+    for line in output:
+        step = STEP.match(line)
+        if verbose:
+            log.debug("%s", line.rstrip())
+        elif step and (title := _title(step)) not in shown:
+            shown.add(title)
+            say(f"{time.monotonic() - began:4.0f} s  {title}")
+        yield line
+
+
+def _title(step: re.Match[str]) -> str:
+    parts = [text for text in step.groups() if text]
+    return " ".join(": ".join(parts).split())[:SHOWN_LENGTH]
+
+
+def report(packages: list[sbom.Package]) -> ExitCode:
+    """Look up and print known vulnerabilities."""
+    try:
+        found = audit.check(packages)
+    except audit.Unreachable as reason:
+        say(f"skipped the look-up of vulnerabilities, because its data can't be had here: {reason}")
+        return ExitCode.OK
+    for line in (*found.skipped, *found.vulnerabilities):
+        say(str(line))
+    say(f"{len(found.vulnerabilities)} known vulnerabilities in {len(packages) - len(found.skipped)} packages")
+    return ExitCode.FAILED if found.vulnerabilities else ExitCode.OK

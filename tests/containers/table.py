@@ -1,0 +1,61 @@
+"""Writes what the tests measured of the images into docs/images.md."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extensions.context import load_catalog
+
+if TYPE_CHECKING:
+    from tests.containers.conftest import Built
+
+CATALOG = load_catalog()
+COLUMNS = (
+    "image",
+    "size, MB",
+    "build cold, s",
+    "build warm, s",
+    "first ping, s",
+    "memory at rest, MiB",
+    "memory under load, MiB",
+)
+# what a row needs
+MEASURED = {"size", "warm_seconds", "first_ping_seconds", "memory_at_rest", "memory_under_load"}
+TEXT = """\
+# Images
+
+What `make test-containers` measured, on {cpus} CPUs of the machine that it last ran on. It writes this page.
+
+{table}
+
+- **Size** is uncompressed, with the base image (`{base}`, {base_size} MB here) and the sample model.
+- **Build cold** is `do/build --no-cache` with nothing but the base image. The second web application of a framework
+  finds the packages that the first one downloaded, where they share them.
+- **Build warm** is `do/build` after a change of `serving/model_handler.py`.
+- **First ping** is from `docker run` to the first 200 of `/ping`, with a read-only file system and no capabilities.
+- **Memory** is that of the whole container: nginx and a process per CPU, after the first ping, and the most during
+  requests of a row each over 32 connections.
+"""
+
+
+def row(image: Built) -> str:
+    """An image's row of the table."""
+    title = f"{CATALOG['frameworks'][image.framework]['title']}, {CATALOG['model_servers'][image.server]['title']}"
+    measured = image.measured
+    cells = (
+        title,
+        f"{measured['size'] / 1e6:.0f}",
+        f"{image.cold_seconds:.0f}",
+        f"{measured['warm_seconds']:.0f}",
+        f"{measured['first_ping_seconds']:.1f}",
+        f"{measured['memory_at_rest'] / 2**20:.0f}",
+        f"{measured['memory_under_load'] / 2**20:.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def markdown(images: list[Built], cpus: int, base: str, base_size: int) -> str:
+    """The whole page."""
+    lines = [f"| {' | '.join(COLUMNS)} |", f"| --- |{' ---: |' * (len(COLUMNS) - 1)}"]
+    lines += [row(image) for image in sorted(images, key=lambda image: (image.framework, image.server))]
+    return TEXT.format(table="\n".join(lines), cpus=cpus, base=base, base_size=round(base_size / 1e6))
