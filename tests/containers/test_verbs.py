@@ -124,6 +124,33 @@ def test_another_model_can_be_mounted(image: Built, tmp_path: Path) -> None:
     assert [(mount["Destination"], mount["RW"]) for mount in mounts] == [("/opt/ml/model", False)]
 
 
+def test_an_image_without_a_model_starts_only_with_one_mounted(
+    project: Callable[..., Path], image: Built, tmp_path: Path
+) -> None:
+    path = project("test-empty", "sklearn", "fastapi")
+    shutil.move(path / "model", tmp_path / "model")
+
+    built = run_verb(path, "build")
+    alone = run_verb(path, "run", "--detach", "--port", free_port())
+    mounted = run_verb(path, "run", "--detach", "--port", free_port(), "--model", str(tmp_path / "model"))
+    expect_ok(run_verb(path, "clean", "--yes"))
+
+    assert "note: model/ is empty" in expect_ok(built) + built.stderr
+    assert alone.returncode == 5
+    assert "there is no model in /opt/ml/model: build it into the image, or mount it there" in alone.stderr
+    expect_ok(mounted)
+
+
+def test_a_container_of_the_same_name_that_do_run_did_not_start_stays(image: Built) -> None:
+    docker("create", "--name", image.project.name, image.image)
+
+    done = image.verb("run", "--detach")
+    docker("rm", image.project.name)  # which fails where there is none
+
+    assert done.returncode == 3
+    assert f"there is a container {image.project.name} that do/run did not start" in done.stderr
+
+
 def test_a_container_answers_do_invoke_and_shows_its_log(image: Built, running: str) -> None:
     answer = expect_ok(image.verb("invoke", "--url", running))
     log = expect_ok(image.verb("logs"))

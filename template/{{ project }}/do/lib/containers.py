@@ -39,11 +39,6 @@ class Container:
         state = found["State"]
         return State(state["Running"], state["ExitCode"], state["OOMKilled"])
 
-    def health(self) -> str:
-        """What its health check says: starting, healthy or unhealthy; empty where it has none."""
-        state = (self.engine.inspect("container", self.name) or {"State": {}})["State"]
-        return (state.get("Health") or state.get("Healthcheck") or {"Status": ""})["Status"]
-
     def url(self, port: int = SERVER_PORT) -> str:
         """Where its port is reached from here. Raises VerbError where it isn't published."""
         return f"http://{self.engine.run('port', self.name, f'{port}/tcp').splitlines()[0]}"
@@ -61,7 +56,7 @@ class Container:
 
     def stop(self) -> None:
         """Ask it to end, as SageMaker does, and kill it when that takes too long."""
-        self.engine.run("stop", "--time", str(STOP_SECONDS), self.name)
+        self.engine.run("stop", "-t", str(STOP_SECONDS), self.name)
 
     def remove(self) -> None:
         """End and remove it, where it is still there."""

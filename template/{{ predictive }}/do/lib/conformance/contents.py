@@ -55,7 +55,7 @@ def the_image_is_for_IMAGE_PLATFORM(subject: Subject, reference: Reference) -> O
 
 @check
 def its_labels_tell_the_project_and_what_it_can(subject: Subject, reference: Reference) -> Observation:
-    labels = configuration(subject)["Labels"]
+    labels = subject.configuration()["Labels"]
     wanted = {images.TITLE: settings.load()["PROJECT_NAME"], BIND_TO_PORT: "true"}
     seen = {name: labels.get(name) for name in wanted}
     return expect(seen == wanted, str(wanted), str(seen))
@@ -63,15 +63,9 @@ def its_labels_tell_the_project_and_what_it_can(subject: Subject, reference: Ref
 
 @check
 def its_entrypoint_takes_signals_and_arguments_itself(subject: Subject, reference: Reference) -> Observation:
-    entrypoint = configuration(subject)["Entrypoint"]
+    entrypoint = subject.configuration()["Entrypoint"]
     shell = bool(entrypoint) and entrypoint[0].rpartition("/")[2] in ("sh", "bash")
     return expect(bool(entrypoint) and not shell, "a program, without a shell around it", str(entrypoint))
-
-
-def configuration(subject: Subject) -> dict[str, object]:
-    """What the image says of itself."""
-    found = subject.engine.inspect("image", subject.image.name)
-    return found["Config"] if found else {}
 
 
 def inside(subject: Subject, code: str) -> str:

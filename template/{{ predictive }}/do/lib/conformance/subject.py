@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lib import containers, local_container, settings
 from lib.containers import SERVER_PORT, Container
@@ -55,6 +56,11 @@ class Subject:
     def start_limit(self) -> int:
         """Seconds within which the first ping has to answer 200."""
         return START_LIMITS[settings.load()["FRAMEWORK"]]
+
+    def configuration(self) -> dict[str, Any]:
+        """What the image says of itself: its entrypoint, labels and so on."""
+        found = self.engine.inspect("image", self.image.name)
+        return dict(found["Config"]) if found else {}
 
     def shared(self) -> Started:
         """The container that checks share; a new one where a check has ended it. Raises VerbError."""

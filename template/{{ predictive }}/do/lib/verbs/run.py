@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from lib import cli, containers, engine, images, local_container, settings
-from lib.cli import ExitCode, say
+from lib.cli import ExitCode, VerbError, say
 from lib.containers import SERVER_PORT, Container
 from lib.engine import Engine
 
@@ -47,11 +47,23 @@ def start(chosen: Engine, options: argparse.Namespace) -> Container:
         *own_settings(),
     ]
     container = containers.of_do_run(chosen)
-    if container.state():
-        say(f"removing the container of an earlier do/run, {container.name}")
-        container.remove()
+    make_room_for(container)
     containers.start(chosen, image.name, "--name", container.name, *run_options)
     return container
+
+
+def make_room_for(container: Container) -> None:
+    """Remove the container of an earlier do/run. Raises VerbError for one of the same name that isn't ours."""
+    if not container.state():
+        return
+    if container not in containers.started_here(container.engine):
+        raise VerbError(
+            f"there is a container {container.name} that do/run did not start: "
+            f"type {container.engine.name} rm --force {container.name}, or rename it",
+            ExitCode.BAD_CONFIGURATION,
+        )
+    say(f"removing the container of an earlier do/run, {container.name}")
+    container.remove()
 
 
 def port(given: str | None) -> str:
