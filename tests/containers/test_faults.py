@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -36,6 +37,12 @@ FROM {image}
 COPY faulty.py /opt/program/faulty.py
 COPY faulty.py /opt/program/do/build
 ENTRYPOINT ["/bin/sh", "-c", "python -c 'import time; time.sleep(1000)' gunicorn & python /opt/program/faulty.py"]
+"""
+SET_UP = """
+import sys
+sys.path.insert(0, "do")
+from lib import environment
+environment.verbs_python()
 """
 RUN_CHECKS = """
 import json, sys
@@ -74,6 +81,7 @@ def outcomes(built: Callable[[str, str], Built], tmp_path_factory: pytest.TempPa
     (folder / "Dockerfile").write_text(DOCKERFILE.format(image=image.image))
     (folder / "faulty.py").write_text(FAULTY_SERVER)
     docker("build", "--tag", "faulty:1", str(folder))
+    subprocess.run([sys.executable, "-c", SET_UP], cwd=image.project, check=True)
     command = [str(image.project / "do/.venv/bin/python"), "-c", RUN_CHECKS, "faulty:1", *FOUND, RIGHT]
     done = subprocess.run(command, cwd=image.project, capture_output=True, text=True, timeout=600)
     left_behind = docker("ps", "--all", "--quiet", "--filter", "ancestor=faulty:1")
