@@ -27,6 +27,8 @@ These tests build and run images, so they need Docker, and {BASE_IMAGE}:
   Docker            https://docs.docker.com/engine/install, then start it
   without registry  eval "$(../shared/containers/engine)", ../shared/containers/base-images, and
                     docker tag python:3.12-slim-bookworm {BASE_IMAGE}"""
+# makes the environment of a project's verbs
+SET_UP = "import sys; sys.path.insert(0, 'do'); from lib import environment; environment.verbs_python()"
 OWN_SETTINGS = ("PORT", "MODEL_FORMAT", "FRAMEWORK", "INSTANCE_TYPE", "ROLE_ARN", "SERVING_WORKERS")
 
 Done = subprocess.CompletedProcess[str]
@@ -104,13 +106,19 @@ def project(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     environments: dict[bytes, Path] = {}
 
     def make(name: str, framework: str, server: str, **answers: Any) -> Path:
-        path = tmp_path_factory.mktemp("containers") / name
-        rendered = render(project_name=name, framework=framework, model_server=server, build_with="docker", **answers)
+        # images are the engine's, which other runs of these tests may use at the same time
+        own_name = f"{name}-{os.getpid()}"
+        path = tmp_path_factory.mktemp("containers") / own_name
+        rendered = render(
+            project_name=own_name, framework=framework, model_server=server, build_with="docker", **answers
+        )
         shutil.copytree(rendered, path, symlinks=True)
         wanted = (path / "do/requirements.txt").read_bytes()
         if wanted in environments:
             (path / "do/.venv").symlink_to(environments[wanted])
-        environments.setdefault(wanted, path / "do/.venv")
+        else:
+            subprocess.run([sys.executable, "-c", SET_UP], cwd=path, check=True)
+            environments[wanted] = path / "do/.venv"
         if framework not in models:
             expect_ok(run_verb(path, "train"))
             models[framework] = path

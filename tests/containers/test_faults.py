@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -37,12 +36,6 @@ FROM {image}
 COPY faulty.py /opt/program/faulty.py
 COPY faulty.py /opt/program/do/build
 ENTRYPOINT ["/bin/sh", "-c", "python -c 'import time; time.sleep(1000)' gunicorn & python /opt/program/faulty.py"]
-"""
-SET_UP = """
-import sys
-sys.path.insert(0, "do")
-from lib import environment
-environment.verbs_python()
 """
 RUN_CHECKS = """
 import json, sys
@@ -80,12 +73,12 @@ def outcomes(built: Callable[[str, str], Built], tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "Dockerfile").write_text(DOCKERFILE.format(image=image.image))
     (folder / "faulty.py").write_text(FAULTY_SERVER)
-    docker("build", "--tag", "faulty:1", str(folder))
-    subprocess.run([sys.executable, "-c", SET_UP], cwd=image.project, check=True)
-    command = [str(image.project / "do/.venv/bin/python"), "-c", RUN_CHECKS, "faulty:1", *FOUND, RIGHT]
+    faulty = f"{image.image}-faulty"
+    docker("build", "--tag", faulty, str(folder))
+    command = [str(image.project / "do/.venv/bin/python"), "-c", RUN_CHECKS, faulty, *FOUND, RIGHT]
     done = subprocess.run(command, cwd=image.project, capture_output=True, text=True, timeout=600)
-    left_behind = docker("ps", "--all", "--quiet", "--filter", "ancestor=faulty:1")
-    docker("rmi", "--force", "faulty:1")
+    left_behind = docker("ps", "--all", "--quiet", "--filter", f"ancestor={faulty}")
+    docker("rmi", "--force", faulty)
     assert done.returncode == 0, done.stderr
     assert left_behind == ""
     return dict(json.loads(done.stdout))

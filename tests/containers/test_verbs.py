@@ -96,7 +96,7 @@ def test_an_image_that_is_not_root_by_itself_serves_too(project: Callable[..., P
     expect_ok(run_verb(path, "clean", "--yes"))
 
     assert json.loads(answer)["predictions"]
-    assert name.startswith("test-user:")
+    assert name.startswith(f"{path.name}:")
 
 
 def test_a_container_gets_the_instances_memory_and_the_servers_settings(image: Built) -> None:
@@ -270,8 +270,8 @@ def test_clean_removes_the_container_and_the_image_and_no_others(project: Callab
     plan = expect_ok(run_verb(path, "clean", "--dry-run")).splitlines()
     expect_ok(run_verb(path, "clean", "--yes"))
 
-    assert plan[:2] == ["would remove: container test-clean", f"would remove: image {name}"]
-    assert docker("ps", "--all", "--quiet", "--filter", "name=test-clean") == ""
-    assert docker("images", "--quiet", "test-clean") == ""
+    assert plan[:2] == [f"would remove: container {path.name}", f"would remove: image {name}"]
+    assert docker("ps", "--all", "--quiet", "--filter", f"name={path.name}") == ""
+    assert docker("images", "--quiet", path.name) == ""
     assert docker("images", "--quiet", image.image)
     assert not (path / "sbom.cdx.json").exists()
