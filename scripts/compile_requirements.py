@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("requirements", "template")
+FOLDERS = ("requirements", "template", "tests/containers")
 COMPILE = (
     "uv",
     "pip",
