@@ -5,7 +5,7 @@ BIN := .venv/bin
 MODEL ?= forest
 ROWS ?= 1
 
-.PHONY: help demo test test-containers lint format bench catalog requirements goldens docs clean
+.PHONY: help demo test test-containers lint format bench bench-fleet catalog requirements goldens docs release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ format: .venv/ready  ## mend what the linters can mend
 bench: .venv/ready  ## measure the servers: make bench MODEL=forest|xgboost|tensorflow ROWS=1|100
 	$(BIN)/python -m bench --model $(MODEL) --rows $(ROWS)
 
+bench-fleet: .venv/ready  ## update 200 projects at once, check the results and note the time
+	$(BIN)/python -m bench.fleet
+
 catalog: .venv/ready  ## refresh instance types and regions from botocore
 	$(BIN)/python -m extensions.refresh_catalog
 
@@ -42,6 +45,9 @@ goldens: .venv/ready  ## write what the examples render to, for review with git 
 
 docs: .venv/ready  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
+
+release: .venv/ready  ## tag a release: make release VERSION=1.2.0
+	@$(BIN)/python -m scripts.release $(VERSION)
 
 clean:  ## remove what these commands made
 	rm -rf .venv build site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,10 +7,14 @@ both may depend on the answers before it.
 Answers come from, first wins: --data, --data-file, the recorded answers (on update), the environment (MCC_<QUESTION>),
 the user's settings.yml, the question's default. Copier sees to all of these but the environment. It lets settings.yml
 replace a question's default, so an answer in the environment is written over what settings.yml says.
+
+An organisation's policy (extensions/policy.py) restricts answers wherever they come from. What it has instead of a
+question's default is written there, too.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -21,14 +25,29 @@ from typing import Any
 import yaml
 from copier.errors import UserMessageError
 from copier_template_extensions import ContextHook
-from jinja2 import Environment
+from jinja2 import Environment, UndefinedError
 
 PREFIX = "MCC_"
+
+# Where the path of the policy file is found: in the environment, or among the defaults of settings.yml.
+POLICY_VARIABLE = "MCC_POLICY"
+POLICY_SETTING = "mcc_policy"
+
+# Which policy applied: for the files of a project, and beside its recorded answers, because an update first renders
+# the project as it was.
+POLICY_RECORD = "policy_applied"
+
+# A default of Copier's that stands for none.
+NO_DEFAULT = "{{ UNSET }}"
+
+# How the folder is called in which an update renders the project as it was.
+OLD_COPY = ".old_copy."
 
 # Variables that are there for other tools: one that doesn't fit is passed over with a note, not refused.
 AMBIENT = {"AWS_REGION": "aws_region"}
 
-YES_OR_NO = {"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0"}
+YES = {"true", "yes", "on", "y", "t", "1"}
+NO = {"false", "no", "off", "n", "f", "0"}
 
 Questions = dict[str, dict[str, Any]]
 
@@ -55,9 +74,12 @@ class Answers(ContextHook):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._questions: Questions = {}
+        self.questions: Questions = {}
+        self._compiled = functools.cache(environment.from_string)
         self._ahead: list[str] = []  # the questions that Copier has not left behind
-        self._variables: dict[str, str] = {}  # the environment variable that answers a question
+        self._origins: dict[str, str] = {}  # what a default was taken from: an environment variable, or the policy
+        self._policy: Any = None  # of extensions/policy.py
+        self._policy_record: dict[str, Any] = {}
         self._checking = False
 
     def hook(self, context: dict[str, Any]) -> None:
@@ -66,10 +88,12 @@ class Answers(ContextHook):
             return
         self._checking = True
         try:
-            if not self._questions:
+            if not self.questions:
                 self._begin(context)
+            context[POLICY_RECORD] = self._policy_record
             if context["_copier_phase"] == "prompt":
                 self._go_on(context)
+                self._hold_to_policy(context)
         finally:
             self._checking = False
 
@@ -80,7 +104,8 @@ class Answers(ContextHook):
         computed = [name for name, question in questions.items() if is_computed(question)]
         asked = [name for name in questions if name not in computed]
         self._check_names(conf["data"], asked, computed)
-        self._questions, self._ahead = questions, list(questions)
+        self.questions, self._ahead = questions, asked
+        self._find_policy(conf, asked)
 
         defaults = conf["settings"].defaults
         for name in computed:
@@ -89,17 +114,65 @@ class Answers(ContextHook):
             if name in conf["data"]:
                 continue
             value = os.environ[variable]
-            if variable in AMBIENT and (problem := self._problem(name, value, context)):
+            if variable in AMBIENT and (problem := self.problem(name, value, context) or self._refusal(name, value)):
                 note(f"{variable}={shown(value)} is ignored: {problem}", conf["quiet"])
             else:
                 defaults[name] = value
-                self._variables[name] = variable
+                self._origins[name] = variable
+        for name in self._policy.questions if self._policy else []:
+            if name not in defaults and self._refusal_of_default(name, context):
+                defaults[name] = self._policy.default(name, NO_DEFAULT)
+                self._origins[name] = f"policy {self._policy.title}: {name}"
+
+    def _find_policy(self, conf: Mapping[str, Any], asked: list[str]) -> None:
+        """Read the policy that applies. A project as it was, which an update renders first, keeps what it recorded."""
+        path = os.environ.get(POLICY_VARIABLE) or conf["settings"].defaults.get(POLICY_SETTING)
+        if OLD_COPY in str(conf["dst_path"]):
+            self._policy_record = conf["data"].get(POLICY_RECORD, {})
+        elif path:
+            self._policy = self.environment.read_policy(path, asked)  # type: ignore[attr-defined]
+            self._policy_record = self._policy.record()
+
+    def _refusal_of_default(self, name: str, context: Mapping[str, Any]) -> str:
+        """Why the policy refuses a question's own default; empty where that waits for an answer."""
+        try:
+            return self._refusal(name, self.render(self.questions[name]["default"], context))
+        except UndefinedError:
+            return ""
+
+    def _hold_to_policy(self, context: Mapping[str, Any]) -> None:
+        """Refuse what the policy refuses, also where it was recorded, or chosen at a prompt."""
+        for name in self._policy.questions if self._policy else []:
+            if name not in context or name in context["_copier_conf"]["data"] or not self._is_asked(name, context):
+                continue  # what was given is checked when Copier comes to it
+            if refusal := self._refusal(name, context[name]):
+                raise UserMessageError(f"{name}={shown(context[name])}: {refusal}")
+
+    def _is_asked(self, name: str, context: Mapping[str, Any]) -> bool:
+        """Whether the question is asked, as far as the answers before it are known."""
+        try:
+            return not self.is_hidden(name, context)
+        except UndefinedError:
+            return False
+
+    def _refusal(self, name: str, value: Any) -> str:
+        """Why the policy refuses an answer; empty where it doesn't."""
+        return self._policy.refusal(name, self.as_recorded(name, value)) if self._policy else ""
+
+    def as_recorded(self, name: str, value: Any) -> Any:
+        """An answer as Copier records it, whichever way it is written."""
+        question = self.questions[name]
+        if question["type"] == "bool":
+            return str(value).lower() in YES
+        if question.get("multiselect"):
+            return as_list(value)
+        return str(value)
 
     def _check_names(self, given: Iterable[str], asked: list[str], computed: list[str]) -> None:
         for name in given:
             if name in computed:
                 raise UserMessageError(f"answer '{name}' can't be given: it follows from the other answers")
-            if name not in asked and not name.startswith("_"):  # a recorded answers file has keys of Copier's own
+            if name not in [*asked, POLICY_RECORD] and not name.startswith("_"):  # recorded answers have Copier's keys
                 hint = self._did_you_mean(name, asked) or f": the questions are {', '.join(asked)}"
                 raise UserMessageError(f"unknown answer {shown(name)}{hint}")
 
@@ -107,7 +180,7 @@ class Answers(ContextHook):
         """The variables that answer a question, with its name; of two for one question, the later counts."""
         variables = AMBIENT | {PREFIX + name.upper(): name for name in asked}
         for variable in os.environ:
-            if variable.startswith(PREFIX) and variable not in variables:
+            if variable.startswith(PREFIX) and variable not in {*variables, POLICY_VARIABLE}:
                 note(f"{variable} is ignored: it names no question{self._did_you_mean(variable, variables)}", quiet)
         return {variable: name for variable, name in variables.items() if os.environ.get(variable)}
 
@@ -115,7 +188,7 @@ class Answers(ContextHook):
         """Check the questions from where Copier was to where it is now: at the first one without an answer."""
         while self._ahead:
             name = self._ahead[0]
-            hidden = self._is_hidden(name, context)
+            hidden = self.is_hidden(name, context)
             if hidden:
                 self._check_hidden(name, context)
             else:
@@ -126,14 +199,15 @@ class Answers(ContextHook):
                 return
             self._ahead.pop(0)
 
-    def _is_hidden(self, name: str, context: Mapping[str, Any]) -> bool:
-        condition = self._questions[name].get("when", True)
-        return not condition if isinstance(condition, bool) else self._render(condition, context) != "True"
+    def is_hidden(self, name: str, context: Mapping[str, Any]) -> bool:
+        """Whether the question is not asked with these answers."""
+        condition = self.questions[name].get("when", True)
+        return not condition if isinstance(condition, bool) else self.render(condition, context) != "True"
 
     def _check_hidden(self, name: str, context: Mapping[str, Any]) -> None:
         """Refuse an answer to a question that is not asked with the other answers; a default is just passed over."""
         if name in context["_copier_conf"]["data"]:
-            condition = self._questions[name]["when"].strip("{ }")
+            condition = self.questions[name]["when"].strip("{ }")
             raise UserMessageError(f"answer '{name}' has no effect here: it needs {condition}")
         context["_copier_conf"]["settings"].defaults.pop(name, None)
 
@@ -142,23 +216,33 @@ class Answers(ContextHook):
         data, defaults = context["_copier_conf"]["data"], context["_copier_conf"]["settings"].defaults
         if name in data:
             self._require(name, name, data[name], context)
-        elif name in context or name not in defaults:
-            pass  # asked, or recorded (Copier asks again where that is no longer valid), or the question's own default
-        elif name in self._variables:
-            self._require(self._variables[name], name, defaults[name], context)
+        elif name in context:
+            pass  # asked, or recorded: Copier asks again where that is no longer valid
+        elif defaults.get(name, NO_DEFAULT) == NO_DEFAULT:
+            self._check_default(name, context)
+        elif name in self._origins:
+            self._require(self._origins[name], name, defaults[name], context)
         else:
-            self._require(f"settings.yml: {name}", name, self._render(defaults[name], context), context)
+            self._require(f"settings.yml: {name}", name, self.render(defaults[name], context), context)
+
+    def _check_default(self, name: str, context: Mapping[str, Any]) -> None:
+        """Refuse the question's own default where the policy does, unless the user is asked for another answer."""
+        conf = context["_copier_conf"]
+        is_asked = name in conf["settings"].defaults and self.questions[name].get("ask", True) and not conf["defaults"]
+        if (refusal := self._refusal_of_default(name, context)) and not is_asked:
+            default = self.render(self.questions[name]["default"], context)
+            raise UserMessageError(f"{name}={shown(default)}, the default: {refusal}")
 
     def _require(self, origin: str, name: str, value: Any, context: Mapping[str, Any]) -> None:
-        if problem := self._problem(name, value, context):
+        if problem := self.problem(name, value, context) or self._refusal(name, value):
             raise UserMessageError(f"{origin}={shown(value)}: {problem}")
 
-    def _problem(self, name: str, value: Any, context: Mapping[str, Any]) -> str:
+    def problem(self, name: str, value: Any, context: Mapping[str, Any]) -> str:
         """What is wrong with an answer, in one line; empty where it is right."""
-        question = self._questions[name]
+        question = self.questions[name]
         if question["type"] == "bool":
-            return "" if str(value).lower() in YES_OR_NO else "answer true or false"
-        choices = self._choices(question.get("choices", []), context)
+            return "" if str(value).lower() in YES | NO else "answer true or false"
+        choices = self.choices(name, context)
         items = as_list(value) if question.get("multiselect") else [value]
         if items is None:
             return f"give a list, such as {name}='[{next(iter(choices))}]'"
@@ -172,22 +256,24 @@ class Answers(ContextHook):
                 return choices[answer]
         validator = question.get("validator", "")
         return one_line(
-            self._render(validator, {**context, name: answers if question.get("multiselect") else answers[0]})
+            self.render(validator, {**context, name: answers if question.get("multiselect") else answers[0]})
         )
 
-    def _choices(self, choices: Any, context: Mapping[str, Any]) -> dict[str, str]:
+    def choices(self, name: str, context: Mapping[str, Any]) -> dict[str, str]:
         """The values to choose from, each with the reason why it can't be chosen now, which is mostly empty."""
+        choices = self.questions[name].get("choices", [])
         if isinstance(choices, str):
-            choices = yaml.safe_load(self._render(choices, context))
+            choices = yaml.safe_load(self.render(choices, context))
         values = choices.values() if isinstance(choices, dict) else choices
         details = [value if isinstance(value, dict) else {"value": value} for value in values]
-        return {detail["value"]: one_line(self._render(detail.get("validator", ""), context)) for detail in details}
+        return {detail["value"]: one_line(self.render(detail.get("validator", ""), context)) for detail in details}
 
     def _did_you_mean(self, name: str, names: Iterable[str]) -> str:
         return str(self.environment.filters["did_you_mean"](name, names))
 
-    def _render(self, string: Any, context: Mapping[str, Any]) -> str:
-        return self.environment.from_string(str(string)).render(context)
+    def render(self, string: Any, context: Mapping[str, Any]) -> str:
+        """A string of a question, with these answers."""
+        return self._compiled(str(string)).render(context)
 
 
 def as_list(value: Any) -> list[Any] | None:

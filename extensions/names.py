@@ -31,19 +31,20 @@ IMAGE_REFERENCE = re.compile(
 # Letters, digits, blanks and the signs of ordinary paths, on Windows too; nothing that means something to a shell.
 FILE_PATH = re.compile(r"[A-Za-z0-9 ._/\\:~+@,=-]{1,255}")
 
+PATTERNS = {
+    "project_name": PROJECT_NAME,
+    "role_arn": ROLE_ARN,
+    "image_reference": IMAGE_REFERENCE,
+    "file_path": FILE_PATH,
+}
+
 
 class Names(Extension):
     """Adds the tests `project_name`, `role_arn`, `image_reference` and `file_path`, and the filters below."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        patterns = {
-            "project_name": PROJECT_NAME,
-            "role_arn": ROLE_ARN,
-            "image_reference": IMAGE_REFERENCE,
-            "file_path": FILE_PATH,
-        }
-        for name, pattern in patterns.items():
+        for name, pattern in PATTERNS.items():
             environment.tests[name] = lambda value, pattern=pattern: bool(pattern.fullmatch(value))
         environment.filters["did_you_mean"] = did_you_mean
         environment.filters["labelled"] = labelled

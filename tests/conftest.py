@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # What Copier needs of this repository.
-TEMPLATE_PARTS = ["copier.yml", "extensions", "questions", "tasks", "template"]
+TEMPLATE_PARTS = ["copier.yml", "extensions", "migrations", "questions", "tasks", "template"]
 
 
 @pytest.fixture(scope="session", autouse=True)

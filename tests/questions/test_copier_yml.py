@@ -31,7 +31,7 @@ ASKED = [
     *("model_server", "base_image", "run_as_root"),
     *("build_with", "codebuild_compute_type"),
     *("deploy_target", "aws_region", "instance_type", "role_arn"),
-    *("include_tests", "test_types", "train_sample", "git_init"),
+    *("include_tests", "test_types", "ci", "renovate", "train_sample", "git_init"),
 ]
 
 
@@ -42,7 +42,7 @@ def test_questions_are_asked_in_this_order() -> None:
 def test_what_most_users_never_change_is_not_asked() -> None:
     assert {name for name in ASKED if not QUESTIONS[name].get("ask", True)} == {
         *("model_kind", "base_image", "run_as_root", "codebuild_compute_type", "deploy_target"),
-        *("train_sample", "git_init"),
+        *("renovate", "train_sample", "git_init"),
     }
 
 

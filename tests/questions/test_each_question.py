@@ -40,6 +40,7 @@ GOOD: Cases = [
     ("role_arn", ["", "arn:aws:iam::123456789012:role/r", "arn:aws:iam::123456789012:role/a/b.c/My_Role+=,.@-1"]),
     ("include_tests", [True, False]),
     ("test_types", [["local-model-cli"], ["local-model-server", "hosted-model-endpoint"]]),
+    ("renovate", [True, False]),
     ("train_sample", [True, False]),
     ("git_init", [True, False]),
 ]
@@ -74,6 +75,8 @@ BAD: Cases = [
     ),
     ("include_tests", ["maybe", [], None]),
     ("test_types", ["[]", "local-model-cli", "[unit]", "[local-model-cli", 5, {"local-model-cli": True}]),
+    ("ci", ["jenkins", "", None]),
+    ("renovate", ["soon"]),
     ("train_sample", ["no way"]),
     ("git_init", ["so-so"]),
 ]

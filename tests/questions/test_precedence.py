@@ -43,6 +43,8 @@ UNUSUAL = {
     "role_arn": "arn:aws-us-gov:iam::123456789012:role/r",
     "include_tests": "true",
     "test_types": "[local-model-cli]",
+    "ci": "github",
+    "renovate": "true",
     "git_init": "false",
 }
 

@@ -39,6 +39,8 @@ AXES: dict[str, list[Any]] = {
     "model_source": [*CATALOG["model_sources"]],
     "build_with": [*CATALOG["build_with"]],
     "test_types": TEST_TYPES,
+    "ci": [*CATALOG["ci"]],
+    "renovate": [False, True],
     "run_as_root": [True, False],
     "instance_type": ["ml.m5.large", "ml.m6g.large"],
     "role_arn": ["", "arn:aws:iam::111122223333:role/service-role/sagemaker"],
@@ -82,4 +84,5 @@ def layers_of(answers: Answers) -> set[str]:
     if full["include_tests"]:
         chosen = full.get("test_types", CATALOG["test_types"])
         layers |= {"tests", *(test_type.replace("-", "_") for test_type in chosen)}
-    return layers
+    layers |= {"renovate_configuration"} if full.get("renovate") else set()
+    return layers | {full.get("ci", "none")}

@@ -18,7 +18,7 @@ from tests.renders.answers import ROOT, Answers, Render, every_render, layers_of
 
 TEMPLATE = ROOT / "template"
 LAYER = re.compile(r"\{\{ (\w+) \}\}")
-TEMPLATE_MARK = re.compile(r"\{\{ \w|\{% \w|\{# ")
+TEMPLATE_MARK = re.compile(r"(?<!\$)\{\{ \w|\{% \w|\{# ")  # ${{ }} is an expression of GitHub's
 FILES: dict[str, list[str]] = yaml.safe_load((ROOT / "tests/renders/files.yml").read_text())
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import copier
+import jsonschema
 import pytest
 import yaml
 
-from tests.renders.answers import EXAMPLES, Answers, Render
+from tests.renders.answers import EXAMPLES, ROOT, Answers, Render, every_render
+
+SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/answers.schema.json").read_text()))
 
 every_example = pytest.mark.parametrize("answers", EXAMPLES.values(), ids=EXAMPLES)
 
@@ -60,6 +66,35 @@ def update(project: Path, **answers: str) -> None:
     copier.run_update(project, answers, defaults=True, overwrite=True, quiet=True, unsafe=True)
 
 
+FORBID = """
+import sys
+
+def forbid(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}:
+        raise OSError("no network in this test")
+
+sys.addaudithook(forbid)
+"""
+
+
+@pytest.fixture(scope="session")
+def no_network(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which neither Python nor git can reach any host, this machine included."""
+    folder = tmp_path_factory.mktemp("no-network")
+    (folder / "sitecustomize.py").write_text(FORBID)
+    return {**os.environ, "PYTHONPATH": str(folder), "GIT_ALLOW_PROTOCOL": "file"}
+
+
+def run_copier(*arguments: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "copier", *arguments]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+
+
+def without_version(project: Path) -> dict[str, bytes]:
+    """What is in a project's files, but where the template was and what follows from it."""
+    return {name: content for name, content in contents(project).items() if name != ".copier-answers.yml"}
+
+
 @every_example
 def test_every_answer_of_an_example_is_recorded(render: Render, answers: Answers) -> None:
     recorded = yaml.safe_load((render(**answers) / ".copier-answers.yml").read_text())
@@ -74,6 +109,54 @@ def test_recorded_answers_make_the_same_project(render: Render, answers: Answers
     replayed = render(**{name: value for name, value in recorded.items() if not name.startswith("_")})
 
     assert contents(replayed) == contents(project)
+
+
+@every_example
+def test_example_is_valid_under_the_schema(answers: Answers) -> None:
+    assert [error.message for error in SCHEMA.iter_errors(answers)] == []
+
+
+@every_render
+def test_recorded_answers_of_any_project_are_valid_under_the_schema(render: Render, answers: Answers) -> None:
+    recorded = yaml.safe_load((render(**answers) / ".copier-answers.yml").read_text())
+
+    assert [error.message for error in SCHEMA.iter_errors(recorded)] == []
+
+
+@pytest.mark.parametrize("example", ["sklearn-fastapi", "tensorflow-flask"])
+def test_copier_replays_a_data_file_without_any_network(
+    releases: Path, render: Render, no_network: dict[str, str], tmp_path: Path, example: str
+) -> None:
+    answers = tmp_path / "answers.yml"
+    shutil.copy(render(**EXAMPLES[example]) / ".copier-answers.yml", answers)
+    options = ["--trust", "--defaults", "--data-file", str(answers), "--data", "git_init=true"]
+
+    copied = run_copier("copy", *options, "--skip-tasks", str(releases), "project", folder=tmp_path, env=no_network)
+
+    assert copied.returncode == 0, copied.stderr
+    assert without_version(tmp_path / "project") == without_version(render(**EXAMPLES[example]))
+
+
+def test_copier_updates_without_any_network(releases: Path, no_network: dict[str, str], tmp_path: Path) -> None:
+    render_release(releases, tmp_path / "project", "v1.0.0", {})
+    git(tmp_path / "project", "init", "--quiet")
+    commit(tmp_path / "project", "generated")
+
+    updated = run_copier("update", "--trust", "--defaults", folder=tmp_path / "project", env=no_network)
+
+    assert updated.returncode == 0, updated.stderr
+    assert "_commit: v1.1.0" in (tmp_path / "project/.copier-answers.yml").read_text()
+
+
+def test_what_forbids_the_network_does(no_network: dict[str, str]) -> None:
+    connect = "import socket; socket.create_connection(('127.0.0.1', 9))"
+    python = subprocess.run([sys.executable, "-c", connect], env=no_network, capture_output=True, text=True)
+    cloned = subprocess.run(
+        ["git", "ls-remote", "https://127.0.0.1:9/x"], env=no_network, capture_output=True, text=True
+    )
+
+    assert "no network in this test" in python.stderr
+    assert "transport 'https' not allowed" in cloned.stderr
 
 
 @pytest.mark.parametrize("example", ["tensorflow-fastapi", "xgboost-flask"])

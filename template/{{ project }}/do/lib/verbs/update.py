@@ -1,0 +1,90 @@
+"""do/update: bring this project to the newest template; the owner's edits stay."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from lib import changelog, checkout, cli, environment
+from lib.cli import ExitCode, VerbError, say
+
+EPILOG = """\
+Runs copier, in an environment of its own, with the template that .copier-answers.yml names. That template's code
+runs here, as it did when the project was made. New questions get their defaults.
+Ends with 1 where a file is left with a conflict, and lists those files.
+
+examples:
+  do/update --dry-run                        what the newest template brings
+  do/update --check                          the same, and ends with 1 where it brings anything
+  do/update                                  bring it
+  do/update --data instance_type=ml.c5.xlarge   also change an answer"""
+
+
+def main() -> int:
+    arguments = cli.parser("Bring this project to the newest template; your edits stay.", EPILOG)
+    only = arguments.add_mutually_exclusive_group()
+    only.add_argument("--dry-run", action="store_true", help="only show what would come")
+    only.add_argument("--check", action="store_true", help="only show it, and end with 1 where there is an update")
+    arguments.add_argument(
+        "--data", action="append", default=[], metavar="QUESTION=ANSWER", help="change an answer, too; can be repeated"
+    )
+    options = cli.parse(arguments)
+    for answer in options.data:
+        require_question(answer)
+    if not (options.dry_run or options.check):
+        checkout.require_clean()
+    environment.enter_updates()
+    return update(options)
+
+
+def require_question(answer: str) -> None:
+    """Raise VerbError unless this is a question and its answer."""
+    if "=" not in answer:
+        raise VerbError(f"--data {answer}: give QUESTION=ANSWER", ExitCode.BAD_CONFIGURATION)
+
+
+def update(options: argparse.Namespace) -> int:
+    """Show what there is, and unless that was all, bring it. Raises VerbError where it can't be brought."""
+    from lib import template
+
+    source = template.source()
+    found = template.versions()
+    if not found.differ and not options.data:
+        print(f"up to date: {found.current} is the newest version of {source}")
+        return ExitCode.OK
+    if found.differ:
+        say(f"{source}: {found.current} -> {found.newest}")
+        say(changelog.between(source, found.current, found.newest) or "(its changelog doesn't name these versions)")
+    if options.dry_run or options.check:
+        print(f"would {f'update from {found.current} to' if found.differ else 'change answers in'} {found.newest}")
+        return ExitCode.FAILED if options.check and found.differ else ExitCode.OK
+    before = template.answers()
+    template.update(options.data, keep_version=not found.differ)
+    tell_answers(before, template.answers())
+    return report(found.newest if found.differ else found.current)
+
+
+def tell_answers(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Say which answers are not what they were."""
+    for question in sorted(name for name in {**before, **after} if not name.startswith("_")):
+        if question not in before:
+            say(f"new question: {question}={after[question]} (another answer: do/update --data {question}=...)")
+        elif question not in after:
+            say(f"{question} is no longer asked; it was {before[question]}")
+        elif after[question] != before[question]:
+            say(f"{question}: {before[question]} -> {after[question]}")
+
+
+def report(version: str) -> int:
+    """Say what the update left, and what to do next; the exit code."""
+    left = checkout.conflicts()
+    for name in left:
+        print(f"conflict: {name}")
+    if left:
+        say("next: resolve each (<<<<<<< is yours or the template's, >>>>>>> the other; .rej is what did not fit),")
+        say(f'      do/test --serve, and git add --all && git commit --message "Update the template to {version}"')
+        return ExitCode.FAILED
+    print(f"updated to {version}: {len(checkout.changes())} files changed")
+    say(f'next: git diff, do/test --serve, git add --all && git commit --message "Update the template to {version}"')
+    return ExitCode.OK

@@ -1,0 +1,117 @@
+"""The CI that a project can bring: its files have the right form, call verbs that are there, and propose updates."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.renders.answers import Render
+from tests.renders.jobs import scripts
+
+TOOLS = Path(sys.executable).parent
+
+# the schemas are those that come with check-jsonschema
+FORMS = [
+    ("github", ".github/workflows/test.yml", "vendor.github-workflows"),
+    ("github", ".github/workflows/update.yml", "vendor.github-workflows"),
+    ("gitlab", ".gitlab-ci.yml", "vendor.gitlab-ci"),
+    ("gitlab", ".gitlab/test.yml", "vendor.gitlab-ci"),
+    ("gitlab", ".gitlab/update.yml", "vendor.gitlab-ci"),
+]
+EVERY_CI = ["github", "gitlab"]
+
+every_ci = pytest.mark.parametrize("ci", EVERY_CI)
+
+
+def lines(project: Path) -> Iterator[str]:
+    for commands in scripts(project).values():
+        yield from commands
+
+
+@pytest.mark.parametrize(("ci", "file", "schema"), FORMS)
+def test_files_have_the_form_that_the_ci_asks_for(render: Render, ci: str, file: str, schema: str) -> None:
+    check(render(ci=ci) / file, schema)
+
+
+def test_the_configuration_of_renovate_has_the_form_that_it_asks_for(render: Render) -> None:
+    file = render(renovate=True) / "renovate.json"
+
+    check(file, "vendor.renovate")
+    assert "copier" in json.loads(file.read_text())["enabledManagers"]
+
+
+def check(file: Path, schema: str) -> None:
+    command = [str(TOOLS / "check-jsonschema"), "--builtin-schema", schema, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_auditor_of_workflows_finds_anything(render: Render) -> None:
+    command = [str(TOOLS / "zizmor"), "--offline", "--no-progress", "--quiet", str(render(ci="github") / ".github")]
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_actions_are_pinned_to_commits(render: Render) -> None:
+    workflows = (render(ci="github") / ".github/workflows").iterdir()
+    used = [line for file in workflows for line in file.read_text().splitlines() if "uses:" in line]
+
+    assert len(used) == 3
+    assert [line for line in used if not re.search(r"uses: [\w/-]+@[0-9a-f]{40} # v\d", line)] == []
+
+
+@every_ci
+def test_commands_please_shellcheck(render: Render, ci: str) -> None:
+    for name, commands in scripts(render(ci=ci)).items():
+        script = "\n".join(["#!/bin/bash", *commands, ""])
+        command = [str(TOOLS / "shellcheck"), "-"]
+        done = subprocess.run(command, input=script, capture_output=True, text=True)
+        assert done.stdout == "", name
+
+
+@every_ci
+def test_commands_call_verbs_and_options_that_are_there(render: Render, ci: str) -> None:
+    project = render(ci=ci)
+    calls = {match for line in lines(project) for match in re.findall(r"(do/\w+)(?: (--\w+))?", line)}
+
+    assert {verb for verb, _ in calls} == {"do/train", "do/test", "do/build", "do/update"}
+    for verb, option in calls:
+        explained = subprocess.run([sys.executable, verb, "--help"], cwd=project, capture_output=True, text=True)
+        assert explained.returncode == 0, explained.stderr
+        assert option in explained.stdout, verb
+
+
+@every_ci
+def test_a_project_without_a_sample_or_tests_calls_no_verb_that_is_missing(render: Render, ci: str) -> None:
+    project = render(ci=ci, model_source="local", include_tests=False)
+    guarded = [line for line in lines(project) if "do/train" in line or "--pytest" in line]
+
+    assert guarded
+    assert all(line.startswith("if [ ") for line in guarded)
+    for line in guarded:
+        subprocess.run(["bash", "-ec", line], cwd=project, check=True)
+
+
+@every_ci
+def test_no_secret_is_in_a_file_but_only_its_name(render: Render, ci: str) -> None:
+    (text,) = [file.read_text() for file in render(ci=ci).glob(".git*/**/update.yml")]
+
+    assert re.findall(r"\$\{?\{?[\w. ]*TOKEN", text)
+    assert not re.search(r"gh[pousr]_\w{20}|glpat-\w", text)
+
+
+@pytest.mark.parametrize("answers", [{}, {"ci": "none", "renovate": False}], ids=["default", "none"])
+def test_without_ci_nothing_is_added(render: Render, answers: dict[str, Any]) -> None:
+    project = render(**answers)
+
+    assert sorted(path.name for path in project.glob(".git*")) == [".gitignore"]
+    assert not (project / "renovate.json").exists()
+    assert "UPDATE_TOKEN" not in (project / "README.md").read_text()

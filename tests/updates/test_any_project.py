@@ -1,0 +1,80 @@
+"""Whatever the answers, the edits and the answer that is changed: an update is a fresh render with the edits.
+
+The cases are drawn at random, and are the same in every run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.renders.answers import CATALOG, COMBINATIONS, TEST_TYPES, Render
+from tests.updates.edits import EDITS
+from tests.updates.projects import Answers, commit, conflicts, contents, make, recorded, update
+
+# Each takes seconds, for an update and two renders.
+COUNT = 8
+
+# Questions whose answers can change without another file of the owner's taking the place of what was edited.
+CHANGEABLE: dict[str, st.SearchStrategy[Any]] = {
+    "model_server": st.sampled_from([*CATALOG["model_servers"]]),
+    "build_with": st.sampled_from([*CATALOG["build_with"]]),
+    "instance_type": st.sampled_from(["ml.m5.large", "ml.m6g.large", "ml.c7i.xlarge"]),
+    "aws_region": st.sampled_from(["us-east-1", "eu-west-1", "us-gov-west-1"]),
+    "ci": st.sampled_from([*CATALOG["ci"]]),
+    "run_as_root": st.booleans(),
+    "project_name": st.from_regex(r"[a-z][a-z0-9]{1,10}(-[a-z0-9]{1,10})?", fullmatch=True),
+}
+
+
+@st.composite
+def valid_answers(draw: st.DrawFn) -> Answers:
+    """Answers to the questions that decide what a project is."""
+    test_types = draw(st.sampled_from(TEST_TYPES))
+    return {
+        **draw(st.sampled_from(COMBINATIONS)),
+        "model_source": draw(st.sampled_from([*CATALOG["model_sources"]])),
+        "include_tests": bool(test_types),
+        **({"test_types": test_types} if test_types else {}),
+        **draw(st.fixed_dictionaries({name: answer for name, answer in CHANGEABLE.items() if name != "model_server"})),
+    }
+
+
+changed_answer = st.sampled_from([*CHANGEABLE]).flatmap(lambda name: st.fixed_dictionaries({name: CHANGEABLE[name]}))
+edits = st.lists(st.sampled_from([*EDITS]), unique=True)
+
+
+@settings(
+    max_examples=COUNT,
+    phases=[Phase.generate],  # looking for the smallest failing case would take hours
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(answers=valid_answers(), chosen=edits, changed=changed_answer)
+def test_an_update_is_a_fresh_render_with_the_edits(
+    releases: Path, render: Render, answers: Answers, chosen: list[str], changed: Answers
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        project = make(releases, Path(folder) / "project", answers)
+        edit(project, chosen)
+        commit(project, "mine")
+
+        update(project, **changed)
+
+        fresh = Path(folder) / "fresh"
+        shutil.copytree(render(**recorded(project)), fresh)
+        edit(fresh, chosen)
+        assert conflicts(project) == []
+        assert contents(project) == contents(fresh)
+
+
+def edit(project: Path, chosen: list[str]) -> None:
+    for name in chosen:
+        EDITS[name](project)

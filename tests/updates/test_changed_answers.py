@@ -1,0 +1,60 @@
+"""An answer that an update changes brings its files, takes away those of the answer before, and touches no other."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.renders.answers import Render, layers_of, name_of
+from tests.renders.test_files import expected_files
+from tests.updates.edits import add_a_requirement, add_an_own_file, write_own_handler
+from tests.updates.projects import Answers, commit, conflicts, contents, make, recorded, update
+
+# The answers of a project, and those that its owner changes.
+CHANGES: list[tuple[Answers, Answers]] = [
+    ({"model_server": "flask"}, {"model_server": "fastapi"}),
+    ({"model_server": "fastapi"}, {"model_server": "flask"}),
+    ({"build_with": "codebuild"}, {"build_with": "docker"}),
+    ({"build_with": "docker"}, {"build_with": "codebuild"}),
+    ({"instance_type": "ml.m5.large"}, {"instance_type": "ml.m6g.large"}),
+    ({"model_format": "pkl"}, {"model_format": "joblib"}),
+    ({"framework": "sklearn", "model_format": "pkl"}, {"framework": "xgboost", "model_format": "ubj"}),
+    ({"include_tests": True}, {"include_tests": False}),
+    ({"ci": "github"}, {"ci": "gitlab", "renovate": True}),
+]
+
+every_change = pytest.mark.parametrize(
+    ("before", "after"), CHANGES, ids=[f"{name_of(before)}-to-{name_of(after)}" for before, after in CHANGES]
+)
+
+
+@every_change
+def test_files_of_the_new_answer_come_and_those_of_the_old_one_go(
+    releases: Path, render: Render, tmp_path: Path, before: Answers, after: Answers
+) -> None:
+    project = make(releases, tmp_path / "project", before, "v1.1.0")
+    assert {*contents(project)} == expected_files(layers_of(recorded(project)))
+
+    update(project, **after)
+
+    assert {name: recorded(project)[name] for name in after} == after
+    assert {*contents(project)} == expected_files(layers_of(recorded(project)))
+    assert contents(project) == contents(render(**recorded(project)))
+
+
+def test_an_owners_edits_survive_another_web_application(releases: Path, render: Render, tmp_path: Path) -> None:
+    edits = (write_own_handler, add_a_requirement, add_an_own_file)
+    project = make(releases, tmp_path / "project", {"model_server": "flask"})
+    fresh = tmp_path / "fresh"
+    shutil.copytree(render(model_server="fastapi"), fresh)
+    for edited in (project, fresh):
+        for edit in edits:
+            edit(edited)
+    commit(project, "mine")
+
+    update(project, model_server="fastapi")
+
+    assert conflicts(project) == []
+    assert contents(project) == contents(fresh)
