@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 MODEL ?= forest
 ROWS ?= 1
+# tests that run side by side; the others start servers, whose times they look at
+APART := $(addprefix tests/,aws catalog fleet questions renders repository updates)
 
 .PHONY: help demo test test-containers lint format bench bench-fleet catalog requirements goldens docs release clean
 
@@ -14,7 +16,8 @@ demo: .venv/ready  ## render a project, train its sample, serve it, check it and
 	@$(BIN)/python scripts/demo.py
 
 test: .venv/ready  ## run all tests but those of the images
-	@$(BIN)/pytest --ignore=tests/containers
+	@$(BIN)/pytest --numprocesses=auto --dist=loadfile $(APART)
+	@$(BIN)/pytest $(addprefix --ignore=,tests/containers $(APART))
 
 test-containers: .venv/ready  ## build and check the images of all projects; needs a Docker engine
 	@$(BIN)/pytest tests/containers

@@ -164,6 +164,8 @@ class Answers(ContextHook):
         question = self.questions[name]
         if question["type"] == "bool":
             return str(value).lower() in YES
+        if question["type"] == "int":
+            return int(value)
         if question.get("multiselect"):
             return as_list(value)
         return str(value)
@@ -248,7 +250,11 @@ class Answers(ContextHook):
             return f"give a list, such as {name}='[{next(iter(choices))}]'"
         if not all(isinstance(item, (str, int, float)) for item in items):
             return "give a text, in quotes where it is empty"
-        answers = [str(item) for item in items]
+        answers: list[Any] = [str(item) for item in items]
+        if question["type"] == "int":
+            if not re.fullmatch(r"-?[0-9]{1,9}", answers[0]):
+                return "give a whole number"
+            answers = [int(answers[0])]
         for answer in answers if choices else []:
             if answer not in choices:
                 return f"choose {' or '.join(choices)}{self._did_you_mean(answer, choices)}"

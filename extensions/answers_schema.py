@@ -7,6 +7,7 @@ then. Only answers to choose from are combined; docs/answers.md lists the rules 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -36,6 +37,9 @@ ASKED = {name: question for name, question in QUESTIONS.items() if not is_comput
 ENVIRONMENT = Environment(extensions=[Names], undefined=StrictUndefined, autoescape=False)
 CHECKS = Answers(ENVIRONMENT)
 CHECKS.questions = QUESTIONS
+
+# Those among which a question for a number takes some.
+NUMBERS = range(-1, 5000)
 
 # What may not follow: Python's $ also matches in front of a last line break.
 END = r"$(?!\n)"
@@ -138,10 +142,17 @@ def text_schema(name: str) -> Json:
     """A text of the form that the validator asks for."""
     test = re.search(rf"\b{name} is not (\w+)", ASKED[name]["validator"])
     if not test:
-        return {"type": "integer" if ASKED[name]["type"] == "int" else "string"}
+        return integer_schema(name) if ASKED[name]["type"] == "int" else {"type": "string"}
     pattern = PATTERNS[test[1]].pattern.replace(r"\Z", "$")
     form = {"type": "string", "pattern": f"^({pattern}){END}"}
     return form if CHECKS.problem(name, "", values({})) else {"anyOf": [{"const": ""}, form]}
+
+
+def integer_schema(name: str) -> Json:
+    """A whole number between the least and the largest that the validator takes."""
+    context = values({})
+    taken = [number for number in NUMBERS if not CHECKS.problem(name, number, context)]
+    return {"type": "integer", "minimum": taken[0], "maximum": taken[-1]}
 
 
 def rules(name: str, outcomes: Mapping[str, Any]) -> Iterator[Json]:
@@ -192,11 +203,17 @@ def outcomes_of(name: str) -> dict[str, list[Any] | None]:
     governors = governors_of(name)
     for answers in itertools.product(*(candidates(governor) for governor in governors)):
         combination = dict(zip(governors, answers, strict=True))
-        context = values(combination)
-        if {governor: context[governor] for governor in governors} != combination or problems(context, governors):
-            continue  # no such combination
-        found[json.dumps(combination)] = None if CHECKS.is_hidden(name, context) else accepted(name, context)
+        if context := combined(combination):
+            hidden = CHECKS.is_hidden(name, context) and not looks_at_free_answers(name, "when")
+            found[json.dumps(combination)] = None if hidden else accepted(name, context)
     return found
+
+
+def combined(combination: Values) -> Values | None:
+    """All answers and computed values with these answers; None where they don't go together."""
+    context = values(combination)
+    together = all(context[name] == answer for name, answer in combination.items())
+    return context if together and not problems(context, [*combination]) else None
 
 
 def problems(context: Values, names: list[str]) -> list[str]:
@@ -209,7 +226,14 @@ def accepted(name: str, context: Values) -> list[Any]:
     tried = candidates(name)
     if ASKED[name].get("multiselect"):
         return [value for value in tried if not CHECKS.problem(name, [value], context)]
-    return [value for value in tried if not is_finite(name) or not CHECKS.problem(name, value, context)]
+    if not is_finite(name) or looks_at_free_answers(name, "validator"):
+        return tried
+    return [value for value in tried if not CHECKS.problem(name, value, context)]
+
+
+def looks_at_free_answers(name: str, key: str) -> bool:
+    """Whether a rule depends on answers that can't be listed: such a rule is left to Copier."""
+    return any(other in ASKED and not is_finite(other) for other in looked_at(name, (key,)) - {name})
 
 
 def union(outcomes: Any) -> list[Any]:
@@ -222,19 +246,24 @@ def is_finite(name: str) -> bool:
     return ASKED[name]["type"] == "bool" or bool(candidates(name))
 
 
+@functools.cache
 def candidates(name: str) -> list[Any]:
     """The values that might be answers: choices, or names in the tables that the validator looks them up in."""
     question = ASKED[name]
     if question["type"] == "bool":
         return [True, False]
     if "choices" in question:
-        combinations = itertools.product(*(candidates(governor) for governor in governors_of(name, "choices")))
-        governed = [dict(zip(governors_of(name, "choices"), answers, strict=True)) for answers in combinations]
-        return list(dict.fromkeys(value for given in governed for value in CHECKS.choices(name, values(given))))
+        governors = governors_of(name, "choices")
+        given = (
+            dict(zip(governors, answers, strict=True)) for answers in itertools.product(*map(candidates, governors))
+        )
+        contexts = filter(None, map(combined, given))
+        return list(dict.fromkeys(value for context in contexts for value in CHECKS.choices(name, context)))
     tables = re.findall(rf"\b{name} not in catalog\.(\w+)|catalog\.(\w+)\[{name}\]", question.get("validator", ""))
     return list(dict.fromkeys(row for found in tables for table in found if table for row in CATALOG[table]))
 
 
+@functools.cache
 def governors_of(name: str, *keys: str) -> list[str]:
     """The questions with choices whose answers a question's rules look at, also by way of others, in their order."""
     seen: set[str] = set()
@@ -247,6 +276,7 @@ def governors_of(name: str, *keys: str) -> list[str]:
     return [other for other in ASKED if other in seen - {name} and is_choice(other)]
 
 
+@functools.cache
 def looked_at(name: str, keys: tuple[str, ...]) -> set[str]:
     """The other questions and computed values in the expressions of one."""
     source = " ".join(str(QUESTIONS[name].get(key, "")) for key in keys)
@@ -265,15 +295,18 @@ def values(given: Values) -> Values:
     context: Values = {"catalog": CATALOG, "_folder_name": "my-model"}
     for name, question in QUESTIONS.items():
         hidden = is_computed(question) or CHECKS.is_hidden(name, context)
-        context[name] = given[name] if name in given and not hidden else default(question, context)
+        context[name] = given[name] if name in given and not hidden else default(name, context)
     return context
 
 
-def default(question: Json, context: Values) -> Any:
+def default(name: str, context: Values) -> Any:
     """A question's default as Copier would record it."""
+    question = QUESTIONS[name]
     rendered = CHECKS.render(question["default"], context)
     if question["type"] == "bool":
         return rendered.lower() in YES
+    if question["type"] == "int":
+        return int(rendered)
     return as_list(rendered) if question.get("multiselect") else rendered
 
 

@@ -69,7 +69,7 @@ def render(value: Any, framework: str = "sklearn") -> str:
     if not isinstance(value, str):
         return json.dumps(value)
     environment = Environment(extensions=[Names], undefined=StrictUndefined)
-    answers = {"_folder_name": "my-model", "model_kind": "predictive", "framework": framework}
+    answers = {"_folder_name": "my-model", "model_kind": "predictive", "framework": framework, "min_instances": 1}
     return environment.from_string(value).render(catalog=CATALOG, **answers)
 
 

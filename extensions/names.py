@@ -31,16 +31,42 @@ IMAGE_REFERENCE = re.compile(
 # Letters, digits, blanks and the signs of ordinary paths, on Windows too; nothing that means something to a shell.
 FILE_PATH = re.compile(r"[A-Za-z0-9 ._/\\:~+@,=-]{1,255}")
 
+# The options of the deployment, in SageMaker's limits (botocore's service model) and without blanks, quotes and other
+# signs that mean something in do/config.env.
+VPC_SUBNETS = re.compile(r"subnet-[0-9a-z]{1,25}(,subnet-[0-9a-z]{1,25}){0,15}")
+VPC_SECURITY_GROUPS = re.compile(r"sg-[0-9a-z]{1,29}(,sg-[0-9a-z]{1,29}){0,4}")
+KMS_KEY = re.compile(r"[a-zA-Z0-9:/_-]{1,2048}")
+RESOURCE_TAG = r"(?!aws:|mcc-template:)[A-Za-z0-9_.:/+@-]{1,128}=[A-Za-z0-9_.:/+@-]{0,256}"
+RESOURCE_TAGS = re.compile(rf"{RESOURCE_TAG}(,{RESOURCE_TAG}){{0,39}}")
+S3_URL = re.compile(r"(?=.{1,512}\Z)s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*/=+@-]*)?")
+# An artefact of a model: a .tar.gz, or a prefix that ends in a slash.
+MODEL_DATA_URL = re.compile(
+    r"(?=.{1,512}\Z)s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([A-Za-z0-9!_.*=+@-]+/)*([A-Za-z0-9!_.*=+@-]+\.tar\.gz)?"
+)
+MODEL_PACKAGE_ARN = re.compile(
+    r"arn:aws(-[a-z]+)*:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package/[a-zA-Z0-9-]{1,63}(/[0-9]{1,9})?"
+)
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,1023}=[A-Za-z0-9_.:/+%@=-]{0,1024}"
+CONTAINER_ENVIRONMENT = re.compile(rf"{VARIABLE}(,{VARIABLE}){{0,99}}")
+
 PATTERNS = {
     "project_name": PROJECT_NAME,
     "role_arn": ROLE_ARN,
     "image_reference": IMAGE_REFERENCE,
     "file_path": FILE_PATH,
+    "vpc_subnets": VPC_SUBNETS,
+    "vpc_security_groups": VPC_SECURITY_GROUPS,
+    "kms_key": KMS_KEY,
+    "resource_tags": RESOURCE_TAGS,
+    "s3_url": S3_URL,
+    "model_data_url": MODEL_DATA_URL,
+    "model_package_arn": MODEL_PACKAGE_ARN,
+    "container_environment": CONTAINER_ENVIRONMENT,
 }
 
 
 class Names(Extension):
-    """Adds the tests `project_name`, `role_arn`, `image_reference` and `file_path`, and the filters below."""
+    """Adds the tests that are in `patterns`, and the filters below."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -52,8 +78,10 @@ class Names(Extension):
 
 
 def did_you_mean(value: str, names: Iterable[str]) -> str:
-    """` - did you mean 'x'?` with the names most like the value, two at most; empty where none is like it."""
-    near = difflib.get_close_matches(value, list(names), n=2, cutoff=0.7)
+    """` - did you mean 'x'?` with the names that begin with the value or are most like it; empty where none is."""
+    known = list(names)
+    begun = [name for name in known if name.startswith(f"{value}_")]
+    near = begun[:2] or difflib.get_close_matches(value, known, n=2, cutoff=0.7)
     return f" - did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 

@@ -99,7 +99,7 @@ def _remedy_pattern(pattern: str, answer: Any) -> str:
 
 def _remedy_require(required: list[str], answer: Any) -> str:
     """Entries of a list, or of a text with commas between them: `owner` is met by `owner=me`, too."""
-    entries = answer if isinstance(answer, list) else [entry.strip() for entry in answer.split(",")]
+    entries = answer if isinstance(answer, list) else [entry.strip() for entry in _shown(answer).split(",")]
     met = {*entries, *(entry.partition("=")[0] for entry in entries if entry.partition("=")[2])}
     missing = [entry for entry in required if entry not in met]
     return f"add {' and '.join(missing)}" if missing else ""

@@ -49,6 +49,7 @@ class Shell:
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MCC_", "COPIER_", "AWS_"))},
             "HOME": str(home),
+            "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",  # lines in the order of a terminal
             "PYTHONWARNINGS": "ignore",

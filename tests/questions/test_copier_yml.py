@@ -28,10 +28,14 @@ SETTINGS = {
 # The order in which users are asked. A name stays for good: projects have it in their answers files.
 ASKED = [
     *("project_name", "model_kind", "framework", "model_format", "model_source", "model_path"),
+    *("model_data_url", "model_package_arn"),
     *("model_server", "base_image", "run_as_root"),
     *("build_with", "codebuild_compute_type"),
     *("deploy_target", "aws_region", "instance_type", "role_arn"),
-    *("include_tests", "test_types", "ci", "renovate", "train_sample", "git_init"),
+    *("min_instances", "max_instances", "deployment_strategy", "routing_strategy", "volume_size_gb"),
+    *("startup_timeout", "download_timeout", "vpc_subnets", "vpc_security_groups", "kms_key", "network_isolation"),
+    *("tags", "data_capture_percent", "data_capture_url", "container_environment"),
+    *("include_tests", "test_types", "ci", "renovate", "train_sample", "provision", "git_init"),
 ]
 
 
@@ -42,7 +46,10 @@ def test_questions_are_asked_in_this_order() -> None:
 def test_what_most_users_never_change_is_not_asked() -> None:
     assert {name for name in ASKED if not QUESTIONS[name].get("ask", True)} == {
         *("model_kind", "base_image", "run_as_root", "codebuild_compute_type", "deploy_target"),
-        *("renovate", "train_sample", "git_init"),
+        *("min_instances", "max_instances", "deployment_strategy", "routing_strategy", "volume_size_gb"),
+        *("startup_timeout", "download_timeout", "vpc_subnets", "vpc_security_groups", "kms_key", "network_isolation"),
+        *("tags", "data_capture_percent", "data_capture_url", "container_environment"),
+        *("renovate", "train_sample", "provision", "git_init"),
     }
 
 
@@ -63,7 +70,7 @@ def test_settings_and_keys_of_questions_are_known_to_copier() -> None:
 def test_question_has_a_type_help_that_asks_and_a_default(name: str) -> None:
     question = QUESTIONS[name]
 
-    assert question["type"] in {"str", "bool"}
+    assert question["type"] in {"bool", "int", "str"}
     assert "?" in question["help"]
     assert "default" in question
 

@@ -23,25 +23,49 @@ QUESTIONS = {name: question for name, question in load_questions(ROOT).items() i
 CATALOG = load_catalog()
 
 # Another answer that a choice needs.
-NEEDED = {
+NEEDED: dict[str, Answers] = {
     **{name: {"framework": framework} for framework, row in CATALOG["frameworks"].items() for name in row["formats"]},
     "model_path": {"model_source": "local"},
+    "model_data_url": {"model_source": "s3"},
+    "model_package_arn": {"model_source": "registry"},
+    "deployment_strategy": {"min_instances": 2},
+    "vpc_subnets": {"vpc_security_groups": "sg-1"},
+    "vpc_security_groups": {"vpc_subnets": "subnet-1"},
+    "data_capture_url": {"data_capture_percent": 10},
 }
 
 Cases = list[tuple[str, list[Any]]]
 
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/churn/3"
+
 GOOD: Cases = [
     ("project_name", ["ab", "churn-model", "a1-b2-c3", "x" * LONGEST_PROJECT_NAME]),
     ("model_path", ["", "model.pkl", "../my models/a+b=c,d@e~1.joblib", "/srv/model", r"C:\models\model.json"]),
+    ("model_data_url", ["", "s3://my-bucket/models/churn.tar.gz", "s3://my.bucket/a/b=1/", "s3://my-bucket/"]),
+    ("model_package_arn", ["", PACKAGE, PACKAGE.replace("arn:aws:", "arn:aws-us-gov:")]),
     ("base_image", ["", "python:3.12", "localhost:5000/a/b_c:1.0", "public.ecr.aws/x/y@sha256:" + "0" * 64]),
     ("run_as_root", [True, False]),
     ("aws_region", ["us-east-1", "ap-south-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1"]),
     ("instance_type", ["ml.m5.large", "ml.m5.xlarge", "ml.m6g.large", "ml.c7i.48xlarge", "ml.t2.medium"]),
     ("role_arn", ["", "arn:aws:iam::123456789012:role/r", "arn:aws:iam::123456789012:role/a/b.c/My_Role+=,.@-1"]),
+    ("min_instances", [1]),
+    ("max_instances", [1, 100]),
+    ("volume_size_gb", [0, 1, 512]),
+    ("startup_timeout", [60, 3600]),
+    ("download_timeout", [60, 3600]),
+    ("vpc_subnets", ["subnet-0a1b2c3d", "subnet-0a1b2c3d,subnet-4e5f6a7b"]),
+    ("vpc_security_groups", ["sg-0a1b2c3d", "sg-1,sg-2,sg-3,sg-4,sg-5"]),
+    ("kms_key", ["", "alias/my-key", "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab"]),
+    ("network_isolation", [True, False]),
+    ("tags", ["", "team=pricing", "team=pricing,cost:centre=4/2+x@y"]),
+    ("data_capture_percent", [0]),
+    ("data_capture_url", ["s3://my-bucket", "s3://my-bucket/captured/here"]),
+    ("container_environment", ["", "SERVING_WORKERS=2", "A=,B_2=http://x:1/y%20z"]),
     ("include_tests", [True, False]),
     ("test_types", [["local-model-cli"], ["local-model-server", "hosted-model-endpoint"]]),
     ("renovate", [True, False]),
     ("train_sample", [True, False]),
+    ("provision", [True, False]),
     ("git_init", [True, False]),
 ]
 
@@ -50,8 +74,10 @@ BAD: Cases = [
     ("model_kind", ["generative", ""]),
     ("framework", ["sklern", "pytorch", "", "SKLEARN", None, ["sklearn"], {"a": 1}]),
     ("model_format", ["onnx", "ubj"]),
-    ("model_source", ["s3"]),
+    ("model_source", ["S3", "hub"]),
     ("model_path", ["a|b", "a&b", "*.pkl"]),
+    ("model_data_url", ["my-bucket/m.tar.gz", "s3://my-bucket", "s3://my-bucket/model.pkl", "s3://B/m.tar.gz"]),
+    ("model_package_arn", ["churn/3", "arn:aws:sagemaker:us-east-1:1:model-package/churn/3", PACKAGE + "/x"]),
     ("model_server", ["django"]),
     ("base_image", ["python", "Python:3.12", "python:", "python:3.12@sha256:1", "-x:1", "a b:1", "https://x/y:1"]),
     ("run_as_root", ["", "perhaps", 2]),
@@ -73,15 +99,43 @@ BAD: Cases = [
             None,
         ],
     ),
+    ("min_instances", [0, 101, "two", 1.5]),
+    ("max_instances", [0, 101, ""]),
+    ("deployment_strategy", ["canary"]),
+    ("routing_strategy", ["RANDOM"]),
+    ("volume_size_gb", [-1, 513]),
+    ("startup_timeout", [59, 3601]),
+    ("download_timeout", [59, 3601]),
+    ("vpc_subnets", ["sg-1", "subnet-1, subnet-2", ",".join(f"subnet-{n}" for n in range(17))]),
+    ("vpc_security_groups", ["", "subnet-1", ",".join(f"sg-{n}" for n in range(6))]),
+    ("kms_key", ["my key", "x" * 2049]),
+    ("network_isolation", ["maybe"]),
+    ("tags", ["team", "=x", "aws:team=x", "mcc-template:project=x", "a=b;c=d", "a=" + "x" * 257]),
+    ("data_capture_percent", [-1, 101]),
+    ("data_capture_url", ["", "my-bucket/captured", "s3://B/x"]),
+    ("container_environment", ["SERVING_WORKERS", "1A=x", "A=b c", "A=$HOME"]),
     ("include_tests", ["maybe", [], None]),
     ("test_types", ["[]", "local-model-cli", "[unit]", "[local-model-cli", 5, {"local-model-cli": True}]),
     ("ci", ["jenkins", "", None]),
     ("renovate", ["soon"]),
     ("train_sample", ["no way"]),
+    ("provision", ["later"]),
     ("git_init", ["so-so"]),
 ]
 
-HOSTILE = ['"', "a'b", "$(id)", "`id`", "a\nb", "a\n", "\x1b[31m", "mod\xe8le", "\u202emodel", "x" * 300, "{{ 7 * 7 }}"]
+HOSTILE = [
+    '"',
+    "a'b",
+    "$(id)",
+    "`id`",
+    "a\nb",
+    "a\n",
+    "\x1b[31m",
+    "mod\xe8le",
+    "\u202emodel",
+    "x" * 2100,
+    "{{ 7 * 7 }}",
+]
 
 
 EVERY_CHOICE: Cases = [(name, choices(question)) for name, question in QUESTIONS.items()]
@@ -233,6 +287,9 @@ def test_arm64_images_are_built_where_codebuild_has_a_machine_for_them(
     ("given", "needs"),
     [
         ({"model_path": "model.pkl"}, "model_source == 'local'"),
+        ({"model_data_url": "s3://my-bucket/"}, "model_source == 's3'"),
+        ({"model_package_arn": PACKAGE}, "model_source == 'registry'"),
+        ({"provision": True, "build_with": "docker"}, "build_with == 'codebuild'"),
         ({"train_sample": True, "model_source": "local"}, "model_source == 'sample'"),
         ({"codebuild_compute_type": "BUILD_GENERAL1_SMALL", "build_with": "docker"}, "build_with == 'codebuild'"),
         ({"test_types": ["local-model-cli"], "include_tests": False}, "include_tests"),

@@ -43,6 +43,22 @@ UNUSUAL = {
     "role_arn": "arn:aws-us-gov:iam::123456789012:role/r",
     "include_tests": "true",
     "test_types": "[local-model-cli]",
+    "min_instances": "2",
+    "max_instances": "4",
+    "deployment_strategy": "rolling",
+    "routing_strategy": "random",
+    "volume_size_gb": "50",
+    "startup_timeout": "900",
+    "download_timeout": "1200",
+    "vpc_subnets": "subnet-1",
+    "vpc_security_groups": "sg-1",
+    "kms_key": "alias/my-key",
+    "network_isolation": "true",
+    "tags": "team=pricing",
+    "data_capture_percent": "10",
+    "data_capture_url": "s3://my-bucket/captured",
+    "container_environment": "SERVING_WORKERS=2",
+    "provision": "true",
     "ci": "github",
     "renovate": "true",
     "git_init": "false",
@@ -101,7 +117,8 @@ def test_data_wins_over_environment_even_over_a_wrong_one(
 def test_every_question_can_be_answered_by_the_environment(
     ask: Callable[..., Answers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert {*UNUSUAL, "train_sample"} == set(ASKED)  # the sample is not trained where the model is local
+    # of other sources than the local one
+    assert {*UNUSUAL, "train_sample", "model_data_url", "model_package_arn"} == set(ASKED)
     for name, answer in UNUSUAL.items():
         monkeypatch.setenv(f"MCC_{name.upper()}", answer)
 

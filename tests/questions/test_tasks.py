@@ -1,4 +1,4 @@
-"""What Copier does after it has rendered a new project: copy the model, train the sample, make the first commit."""
+"""What Copier does after it has rendered a new project: copy the model, train the sample, provision, commit."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ sys.exit({code})
 """
 
 
+# and for the other one; its errors end in one line
+SUBMIT = """
+import sys
+print("do/submit", *sys.argv[1:], "was run", flush=True)
+if {code}:
+    print("do/submit: there are no credentials for AWS here", file=sys.stderr)
+sys.exit({code})
+"""
+
+
 @pytest.fixture
 def template(questions_template: Path, tmp_path: Path) -> Path:
     """The questions, and a do/train that works."""
@@ -39,6 +49,11 @@ def write_train(template: Path, code: int) -> None:
     train = template / "template" / "do" / "train"
     train.parent.mkdir(exist_ok=True)
     train.write_text(TRAIN.format(code=code))
+
+
+def write_submit(template: Path, code: int) -> None:
+    """Give the projects a do/submit that ends with this exit code."""
+    (template / "template" / "do" / "submit").write_text(SUBMIT.format(code=code))
 
 
 @pytest.fixture
@@ -82,6 +97,41 @@ def test_failed_training_leaves_the_project_and_says_what_to_type(
     ) in capfd.readouterr().err
     assert (project / ".copier-answers.yml").exists()
     assert git(project, "log", "--format=%s") == "Generate the project from mcc-template"
+
+
+def test_what_builds_the_image_is_made_where_that_is_asked_for(
+    make: Project, template: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_submit(template, code=0)
+
+    make(provision=True)
+
+    assert "do/submit --provision-only was run" in capfd.readouterr().out
+
+
+def test_nothing_is_made_in_aws_unless_that_is_asked_for(
+    make: Project, template: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_submit(template, code=0)
+
+    make()
+
+    assert "do/submit" not in capfd.readouterr().out
+
+
+def test_provisioning_without_credentials_leaves_the_project_and_says_so_in_one_line(
+    make: Project, template: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_submit(template, code=2)
+
+    project = make(provision=True)
+
+    lines = [line for line in capfd.readouterr().err.splitlines() if "credentials" in line]
+    assert lines == [
+        "NOT DONE: making what builds the image in AWS: there are no credentials for AWS here. "
+        f"The project is complete without; next: cd {project} && do/submit --provision-only"
+    ]
+    assert (project / ".copier-answers.yml").exists()
 
 
 def test_commit_is_made_where_git_knows_nobody(

@@ -79,8 +79,8 @@ every_render = pytest.mark.parametrize("answers", ALL, ids=name_of)
 def layers_of(answers: Answers) -> set[str]:
     """The layers that these answers switch on, as CONTRIBUTING.md lists them."""
     full = {"model_source": "sample", "build_with": "codebuild", "include_tests": True, **answers}
-    source = {"sample": "sample", "local": "local_model"}[full["model_source"]]
-    layers = {"project", "predictive", full["framework"], full["model_server"], source, full["build_with"]}
+    layers = {"project", "predictive", full["framework"], full["model_server"], full["build_with"]}
+    layers |= {{"sample": "sample", "local": "local_model"}.get(full["model_source"], "project")}
     if full["include_tests"]:
         chosen = full.get("test_types", CATALOG["test_types"])
         layers |= {"tests", *(test_type.replace("-", "_") for test_type in chosen)}

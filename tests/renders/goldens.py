@@ -15,8 +15,8 @@ from tests.conftest import TEMPLATE_PARTS, copy_part
 from tests.renders.answers import EXAMPLES, ROOT, Answers
 
 REVIEWED = ROOT / "tests/renders/reviewed"
-# not .copier-answers.yml, which holds the place of the template, nor do/lib/instances.json, which is a table
-RENDERED = ("DECISIONS.md", "Dockerfile", "README.md", "do/config.env")
+# not .copier-answers.yml, which holds the place of the template, nor JSON files in do/lib, which are tables
+RENDERED = (".dockerignore", "DECISIONS.md", "Dockerfile", "README.md", "do/config.env")
 
 
 def rendered_files(project: Path) -> dict[str, str]:

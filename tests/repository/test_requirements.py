@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("extensions", "migrations", "tasks", "scripts", "tests", "bench")
 OWN = {"bench", "extensions", "lib", "report", "scripts", "serving", "tests"}
-PROVIDED_BY = {"botocore": "boto3", "yaml": "pyyaml"}
+PROVIDED_BY = {"botocore": "boto3", "cfnlint": "cfn-lint", "yaml": "pyyaml"}
 # run in other environments: the benchmark's plain server in those of generated projects, the SageMaker SDK in its own
 ELSEWHERE = {"joblib", "keras", "sagemaker", "xgboost"}
 

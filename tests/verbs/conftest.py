@@ -53,6 +53,12 @@ def project(bare_project: Path, verbs_environment: Path) -> Path:
 @pytest.fixture
 def tested(project: Path) -> Path:
     """A project that takes the model of `contract_server` for its trained sample."""
+    train(project)
+    return project
+
+
+def train(project: Path) -> None:
+    """Let a project take the model of `contract_server` for its trained sample."""
     (project / "model" / "model.pkl").write_bytes(b"model")
     (project / "sample_model" / "request.json").write_text(json.dumps({"instances": ROWS.tolist()}))
     expected = {
@@ -63,7 +69,6 @@ def tested(project: Path) -> Path:
         "relative_tolerance": 0,
     }
     (project / "sample_model" / "expected.json").write_text(json.dumps(expected))
-    return project
 
 
 def stamp(environment: Path, *requirements: Path) -> None:

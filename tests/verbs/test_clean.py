@@ -108,6 +108,6 @@ def test_a_shared_environment_is_only_unlinked(bare_project: Path, tmp_path: Pat
 
 
 def test_an_unknown_option_is_refused_in_one_line(bare_project: Path) -> None:
-    assert refusal(run(bare_project, "clean", "--all"), 3) == (
-        "do/clean: unrecognized arguments: --all; see do/clean --help"
+    assert refusal(run(bare_project, "clean", "--everything"), 3) == (
+        "do/clean: unrecognized arguments: --everything; see do/clean --help"
     )

@@ -19,10 +19,10 @@ import numpy as np
 
 data = abalone.read()
 weights, *_ = np.linalg.lstsq(data.train_rows, data.train_rings, rcond=None)
-abalone.check_quality(data.test_rows @ weights * {quality}, data.test_rings)
+metrics = abalone.check_quality(data.test_rows @ weights * {quality}, data.test_rings)
 with abalone.new_model() as file:
     file.write_bytes(weights.tobytes())
-    abalone.keep(file, abalone.request_rows() @ weights, abalone.COLUMNS)
+    abalone.keep(file, abalone.request_rows() @ weights, metrics, abalone.COLUMNS)
 """
 
 
@@ -50,6 +50,7 @@ def test_it_leaves_a_model_and_its_answers_and_says_what_to_type_next(trainable:
     assert following == "next: do/serve, then in another terminal do/test or do/invoke"
     assert len(expected(trainable)["predictions"]) == len(requested(trainable))
     assert expected(trainable)["columns"][0] == "Sex"
+    assert 0.4 <= expected(trainable)["metrics"]["r2"] <= 1
 
 
 def requested(project: Path) -> list[list[float]]:

@@ -65,12 +65,13 @@ def read() -> Split:
     return Split(train[:, :-1], train[:, -1], test[:, :-1], test[:, -1])
 
 
-def check_quality(predicted: np.ndarray, rings: np.ndarray) -> None:
-    """Print R2, the share of the variance that the predictions explain. Ends the program when it is poor."""
+def check_quality(predicted: np.ndarray, rings: np.ndarray) -> dict[str, float]:
+    """Print and give R2, the share of the variance that the predictions explain. Ends the program when it is poor."""
     r2 = 1 - np.sum((predicted - rings) ** 2) / np.sum((rings - rings.mean()) ** 2)
     print(f"R2 {r2:.3f} on {len(rings)} abalones that the model was not trained with")
     if not r2 >= LEAST_R2:
         sys.exit(f"the model is no good (R2 {r2:.3f}, at least {LEAST_R2} is expected), so it is not kept")
+    return {"r2": float(r2)}
 
 
 def request_rows() -> np.ndarray:
@@ -87,12 +88,17 @@ def new_model() -> Iterator[Path]:
 
 
 def keep(
-    model: Path, predictions: np.ndarray, columns: Sequence[str] | None = None, relative_tolerance: float = 0
+    model: Path,
+    predictions: np.ndarray,
+    metrics: dict[str, float],
+    columns: Sequence[str] | None = None,
+    relative_tolerance: float = 0,
 ) -> None:
     """Move a saved model into model/ and write expected.json.
 
-    `predictions` are its answers to request.json; `relative_tolerance` says how far the same model's may differ when
-    rows are predicted in other groups; `columns` are the names that it was trained with.
+    `predictions` are its answers to request.json; `metrics` are what `check_quality` found; `relative_tolerance` says
+    how far the same model's answers may differ when rows are predicted in other groups; `columns` are the names that it
+    was trained with.
     """
     place = models.artefact()
     expected: dict[str, Any] = {
@@ -101,6 +107,7 @@ def keep(
         "predictions": predictions.tolist(),
         "dtype": str(predictions.dtype),
         "relative_tolerance": relative_tolerance,
+        "metrics": metrics,
     }
     model.replace(place)
     models.EXPECTED.write_text(json.dumps(expected, indent=2) + "\n")

@@ -79,13 +79,13 @@ class Engine:
         log.debug("%s", shlex.join(command))
         return command
 
-    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command, however it ends."""
-        return subprocess.run(self.command(*arguments), capture_output=True, text=True, errors="replace")
+    def attempt(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command, however it ends; `stdin` is what it reads."""
+        return subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True, errors="replace")
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, stdin: str | None = None) -> str:
         """What a command prints. Raises VerbError when it fails."""
-        done = self.attempt(*arguments)
+        done = self.attempt(*arguments, stdin=stdin)
         if done.returncode:
             raise self.failure(f"{self.name} {arguments[0]}", done.stderr)
         return done.stdout.strip()

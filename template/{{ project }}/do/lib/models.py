@@ -5,12 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from lib import settings
 from lib.cli import ROOT, ExitCode, VerbError
 
 MODEL_DIR = ROOT / "model"
+BUILT_IN = ("sample", "local")  # the values of MODEL_SOURCE whose model is part of the image
 EXPECTED = ROOT / "sample_model" / "expected.json"  # written by training: the sample model's sha256 and its answers
+
+
+def are_built_in() -> bool:
+    """Whether the image holds the model; else SageMaker brings it when the endpoint starts."""
+    return settings.load()["MODEL_SOURCE"] in BUILT_IN
+
+
+def mounted() -> Path | None:
+    """The folder that a container here gets as its model; None where the image holds the model."""
+    return None if are_built_in() else MODEL_DIR
 
 
 def contents(model_dir: Path = MODEL_DIR) -> list[Path]:
@@ -30,10 +42,7 @@ def require(model_dir: Path) -> None:
         return
     if model_dir != MODEL_DIR:
         raise VerbError(f"there is no model in {model_dir}: name a folder that holds one", ExitCode.MISSING_FILE)
-    command = f"mkdir -p model && cp -r YOUR_MODEL {artefact().relative_to(ROOT)}"
-    if (ROOT / "do" / "train").exists():
-        command = "do/train to make the sample"
-    raise VerbError(f"there is no model in model/: type {command}", ExitCode.MISSING_FILE)
+    raise VerbError(f"there is no model in model/{_how_to_get_one()}", ExitCode.MISSING_FILE)
 
 
 def trained_files() -> list[Path]:
@@ -47,6 +56,11 @@ def trained() -> list[Path]:
     return [path for path in contents() if digest(path) == recorded] if recorded else []
 
 
+def metrics() -> dict[str, float]:
+    """How good the sample model is, as its training found; empty for any other model."""
+    return dict(_recorded("metrics") or {}) if trained() else {}
+
+
 def digest(path: Path) -> str:
     """The sha256 of a file, or of all files in a folder with their names."""
     if path.is_file():
@@ -58,8 +72,25 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
+def _how_to_get_one() -> str:
+    """What to type so that there is a model in model/."""
+    configuration = settings.load()
+    if (ROOT / "do" / "train").exists():
+        return ": type do/train to make the sample"
+    if configuration["MODEL_SOURCE"] == "s3" and (url := configuration["MODEL_DATA_URL"]):
+        copy = f"--recursive {url} model" if url.endswith("/") else f"{url} - | tar -xz -C model"
+        return f", it comes from S3: to have it here, too, type mkdir -p model && aws s3 cp {copy}"
+    where = ", it comes from the Model Registry: to have it here, too," if configuration["MODEL_PACKAGE_ARN"] else ":"
+    return f"{where} type mkdir -p model && cp -r YOUR_MODEL {artefact().relative_to(ROOT)}"
+
+
 def _recorded_sha256() -> str | None:
+    return _recorded("model_sha256")
+
+
+def _recorded(what: str) -> Any:
+    """What training wrote of the sample model; None where it did not."""
     try:
-        return str(json.loads(EXPECTED.read_text())["model_sha256"])
+        return json.loads(EXPECTED.read_text())[what]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -26,6 +26,14 @@ class Key:
     rendered: bool = False  # decides which files the project has, so only `copier update` can change it
 
 
+def _numbers(first: int, last: int) -> str:
+    """The pattern of the whole numbers from `first` to `last`."""
+    return "|".join(map(str, range(first, last + 1)))
+
+
+_TAG = r"(?!aws:|mcc-template:)[\w.:/+@-]{1,128}=[\w.:/+@-]{0,256}"
+_VARIABLE = r"[A-Za-z_]\w{0,1023}=[\w.:/+%@=-]{0,1024}"
+
 KEYS = {
     "PROJECT_NAME": Key(
         "2 to 46 lower-case letters, digits and single hyphens, with a letter first",
@@ -36,6 +44,17 @@ KEYS = {
     "FRAMEWORK": Key("the model's framework", r"sklearn|xgboost|tensorflow", "sklearn", rendered=True),
     "MODEL_FORMAT": Key(
         "the model file's format", r"pkl|joblib|json|model|ubj|keras|h5|SavedModel", "one that FRAMEWORK writes"
+    ),
+    "MODEL_SOURCE": Key("where the model comes from", r"sample|local|s3|registry", "sample", rendered=True),
+    "MODEL_DATA_URL": Key(
+        "a .tar.gz in S3, or a prefix that ends in /, or empty",
+        r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([\w!.*=+@-]+/)*([\w!.*=+@-]+\.tar\.gz)?",
+        "s3://my-bucket/models/model.tar.gz",
+    ),
+    "MODEL_PACKAGE_ARN": Key(
+        "the ARN of a model package with its version, or empty",
+        r"|arn:aws(-[a-z]+)*:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package/[a-zA-Z0-9-]{1,63}(/[0-9]{1,9})?",
+        "arn:aws:sagemaker:us-east-1:123456789012:model-package/my-model/1",
     ),
     "MODEL_SERVER": Key("the web framework", r"flask|fastapi", "fastapi", rendered=True),
     "PORT": Key(
@@ -53,6 +72,44 @@ KEYS = {
         "the role that SageMaker takes, or empty",
         r"|arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}",
         "arn:aws:iam::123456789012:role/service-role/my-role",
+    ),
+    "INFERENCE_AMI_VERSION": Key(
+        "the machine image that the endpoint's instances start with; its driver must fit the image's CUDA",
+        r"[a-z0-9-]{1,63}",
+        "al2023-ami-sagemaker-inference-gpu-4-1",
+    ),
+    "MIN_INSTANCES": Key("1 to 100 instances", _numbers(1, 100), "1"),
+    "MAX_INSTANCES": Key("1 to 100 instances, no fewer than MIN_INSTANCES", _numbers(1, 100), "1"),
+    "DEPLOYMENT_STRATEGY": Key("how an update replaces the instances", r"blue-green|rolling", "blue-green"),
+    "ROUTING_STRATEGY": Key(
+        "which instance gets a request", r"least-outstanding-requests|random", "least-outstanding-requests"
+    ),
+    "VOLUME_SIZE_GB": Key("the disk in GB, 1 to 512, or 0 to leave it to SageMaker", _numbers(0, 512), "0"),
+    "STARTUP_TIMEOUT": Key("60 to 3600 seconds until the container answers", _numbers(60, 3600), "600"),
+    "DOWNLOAD_TIMEOUT": Key("60 to 3600 seconds to download the model", _numbers(60, 3600), "600"),
+    "VPC_SUBNETS": Key(
+        "up to 16 ids of subnets with commas between them, or empty",
+        r"|subnet-[0-9a-z]{1,25}(,subnet-[0-9a-z]{1,25}){0,15}",
+        "subnet-0a1b2c3d,subnet-4e5f6a7b",
+    ),
+    "VPC_SECURITY_GROUPS": Key(
+        "up to 5 ids of security groups with commas between them, or empty",
+        r"|sg-[0-9a-z]{1,29}(,sg-[0-9a-z]{1,29}){0,4}",
+        "sg-0a1b2c3d",
+    ),
+    "KMS_KEY": Key("the id, ARN or alias of a KMS key, or empty", r"[a-zA-Z0-9:/_-]{0,2048}", "alias/my-key"),
+    "NETWORK_ISOLATION": Key("whether the container is cut off from the network", r"true|false", "false"),
+    "TAGS": Key("up to 40 tags key=value with commas between them, or empty", rf"|{_TAG}(,{_TAG}){{0,39}}", "team=a"),
+    "DATA_CAPTURE_PERCENT": Key("0 to 100 percent of the requests", _numbers(0, 100), "0"),
+    "DATA_CAPTURE_URL": Key(
+        "a place in S3, or empty",
+        r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*/=+@-]*)?",
+        "s3://my-bucket/captured",
+    ),
+    "CONTAINER_ENVIRONMENT": Key(
+        "up to 100 variables NAME=value with commas between them, or empty",
+        rf"|{_VARIABLE}(,{_VARIABLE}){{0,99}}",
+        "SERVING_WORKERS=2",
     ),
 }
 

@@ -25,11 +25,11 @@ def main() -> None:
     model = network(data.train_rows)
     model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="mean_squared_error")
     model.fit(data.train_rows, data.train_rings, epochs=EPOCHS, verbose=0)
-    abalone.check_quality(model.predict(data.test_rows, verbose=0)[:, 0], data.test_rings)
+    metrics = abalone.check_quality(model.predict(data.test_rows, verbose=0)[:, 0], data.test_rings)
     with abalone.new_model() as file:
         save(model, file)
         predictions = predict(file, abalone.request_rows())
-        abalone.keep(file, predictions, relative_tolerance=RELATIVE_TOLERANCE)
+        abalone.keep(file, predictions, metrics, relative_tolerance=RELATIVE_TOLERANCE)
 
 
 def network(rows: np.ndarray) -> keras.Model:

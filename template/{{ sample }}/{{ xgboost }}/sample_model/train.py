@@ -16,10 +16,10 @@ PARAMETERS = {"objective": "reg:squarederror", "learning_rate": 0.1, "seed": aba
 def main() -> None:
     data = abalone.read()
     model = xgboost.train(PARAMETERS, table(data.train_rows, data.train_rings), ROUNDS)
-    abalone.check_quality(model.predict(table(data.test_rows)), data.test_rings)
+    metrics = abalone.check_quality(model.predict(table(data.test_rows)), data.test_rings)
     with abalone.new_model() as file:
         save(model, file)
-        abalone.keep(file, load(file).predict(table(abalone.request_rows())), abalone.COLUMNS)
+        abalone.keep(file, load(file).predict(table(abalone.request_rows())), metrics, abalone.COLUMNS)
 
 
 def table(rows: np.ndarray, rings: np.ndarray | None = None) -> xgboost.DMatrix:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from lib import cli, containers, engine, images, local_container, settings
+from lib import cli, containers, engine, images, local_container, models, settings
 from lib.cli import ExitCode, VerbError, say
 from lib.containers import SERVER_PORT, Container
 from lib.engine import Engine
@@ -39,11 +39,12 @@ def main() -> int:
 def start(chosen: Engine, options: argparse.Namespace) -> Container:
     """Start the container of the project, in place of an earlier one. Raises VerbError."""
     image = images.require(chosen)
+    model_dir = options.model or models.mounted()
     run_options = [
         *("--publish", f"127.0.0.1:{port(options.port)}:{SERVER_PORT}", "--platform", image.platform),
         *local_container.memory(options.memory),
         *(local_container.READ_ONLY if options.read_only else ()),
-        *(local_container.mount(options.model) if options.model else ()),
+        *(local_container.mount(model_dir) if model_dir else ()),
         *own_settings(),
     ]
     container = containers.of_do_run(chosen)

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib import cli, engine, environment, images, local_server, settings
+from lib import cli, engine, environment, images, local_server, models, settings
 from lib.cli import ROOT, ExitCode, VerbError, log
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ examples:
   do/test --url http://127.0.0.1:9000      any server
   do/test --image                          the image of do/build, in containers that it starts and removes; it
                                            also checks what only a container shows (do/lib/conformance)
+  do/test --endpoint                       the endpoint that do/deploy made; checks of what SageMaker does not pass on
+                                           are n/a
   do/test --pytest                         the project's tests, in tests/"""
 
 
@@ -43,6 +45,7 @@ def main() -> int:
     what.add_argument(
         "--image", action="store_true", help="check the image that do/build made, in containers of its own"
     )
+    what.add_argument("--endpoint", action="store_true", help="check the endpoint in AWS")
     what.add_argument("--pytest", action="store_true", help="run the project's tests instead")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that is served; default: model/")
     arguments.add_argument("--rows", type=Path, metavar="FILE", help="a JSON request that the model can answer")
@@ -54,6 +57,8 @@ def main() -> int:
         images.require(engine.find())  # before minutes go into the verbs' environment
     url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
     environment.enter_verbs()
+    if options.endpoint:
+        return run_endpoint(options)
     return run_image(options) if options.image else run_contract(url, options)
 
 
@@ -82,6 +87,22 @@ def run_contract(url: str, options: argparse.Namespace) -> int:
     return report("url", tested, results, options.json)
 
 
+def run_endpoint(options: argparse.Namespace) -> int:
+    """Run the suite against the endpoint in AWS. Raises VerbError where it can't be run."""
+    from lib.aws import endpoint, names
+    from lib.contract import reference, suite
+    from lib.contract.endpoint import EndpointService, checks
+
+    service = EndpointService()
+    found = endpoint.find(service.aws)
+    if not found or found.status not in ("InService", "Updating"):
+        state = found.status if found else "not there"
+        raise VerbError(f"the endpoint is {state}: type do/deploy", ExitCode.MISSING_PREREQUISITE)
+    expected = reference.load(options.rows, options.model.resolve() if options.model else None)
+    results = list(shown(suite.run(service, expected, checks()), quiet=options.json))
+    return report("endpoint", names.project(), results, options.json)
+
+
 def run_image(options: argparse.Namespace) -> int:
     """Run both suites against containers of the image. Raises VerbError where they can't be run."""
     from lib.conformance import suite
@@ -92,7 +113,7 @@ def run_image(options: argparse.Namespace) -> int:
         signal.signal(number, signal.default_int_handler)  # so that containers are removed
     chosen = engine.find()
     image = images.require(chosen)
-    model_dir = options.model.resolve() if options.model else None
+    model_dir = options.model.resolve() if options.model else models.mounted()
     expected = reference.load(options.rows, model_dir)
     with Subject(chosen, image, model_dir) as subject:
         results = list(shown(contract(subject.shared().url, expected), quiet=options.json))

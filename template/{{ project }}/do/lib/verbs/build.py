@@ -61,7 +61,7 @@ def main() -> int:
 
 def build(chosen: Engine, name: str, no_cache: bool, verbose: bool) -> Image:
     """Build the image and show the steps. Raises VerbError when it fails."""
-    if not models.contents():
+    if models.are_built_in() and not models.contents():
         models.MODEL_DIR.mkdir(exist_ok=True)
         say("note: model/ is empty, so the image starts only where a model is mounted at /opt/ml/model")
     options = ["--platform", images.platform(), "--tag", name, *(["--no-cache"] if no_cache else [])]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lib import cli, environment, example, settings
 from lib.cli import ExitCode, VerbError
@@ -19,7 +20,9 @@ Without --file it sends example_request.json, else the sample model's request.
 examples:
   do/invoke
   do/invoke --file rows.csv --accept text/csv
-  echo '[[1, 2, 3]]' | do/invoke --file -"""
+  echo '[[1, 2, 3]]' | do/invoke --file -
+  do/invoke --endpoint               the endpoint that do/deploy made
+  do/invoke --endpoint --stream      its answer piece by piece, as it comes"""
 
 CONTENT_TYPES = {
     ".json": "application/json",
@@ -34,13 +37,27 @@ def main() -> int:
     arguments.add_argument("--file", metavar="FILE", help="the request's body; - reads it from standard input")
     arguments.add_argument("--content-type", metavar="TYPE", help="default: by FILE's name, else application/json")
     arguments.add_argument("--accept", metavar="TYPE", default="application/json", help="default: %(default)s")
-    arguments.add_argument("--url", metavar="URL", help="default: http://127.0.0.1:PORT, with PORT of do/config")
+    server = arguments.add_mutually_exclusive_group()
+    server.add_argument("--url", metavar="URL", help="default: http://127.0.0.1:PORT, with PORT of do/config")
+    server.add_argument("--endpoint", action="store_true", help="ask the endpoint in AWS")
+    arguments.add_argument("--stream", action="store_true", help="print the endpoint's answer as it comes")
     options = cli.parse(arguments)
+    if options.stream and not options.endpoint:
+        raise VerbError("--stream needs --endpoint: type do/invoke --endpoint --stream", ExitCode.BAD_CONFIGURATION)
     file = Path(options.file) if options.file else example.request_file()
     url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
     environment.enter_verbs()  # before standard input is read: the verb starts anew there
     content_type = options.content_type or CONTENT_TYPES.get(file.suffix.lower(), CONTENT_TYPES[".json"])
-    return report(send(url, read(file), content_type, options.accept))
+    message = Message(read(file), content_type, options.accept)
+    return ask_endpoint(message, options.stream) if options.endpoint else report(send(url, message))
+
+
+class Message(NamedTuple):
+    """A request."""
+
+    body: bytes
+    content_type: str
+    accept: str
 
 
 def read(file: Path) -> bytes:
@@ -53,7 +70,19 @@ def read(file: Path) -> bytes:
         raise VerbError(f"can't read {file}: {error.strerror}", ExitCode.MISSING_FILE) from None
 
 
-def send(url: str, body: bytes, content_type: str, accept: str) -> httpx.Response:
+def ask_endpoint(message: Message, stream: bool) -> int:
+    """Print the endpoint's answer, in pieces as they come or all of it. Raises VerbError."""
+    from lib.aws import invocation
+
+    aws = invocation.connect()
+    parameters = {"Body": message.body, "ContentType": message.content_type, "Accept": message.accept}
+    try:
+        return write(invocation.stream(aws, **parameters) if stream else [invocation.whole(aws, **parameters)[0]])
+    except invocation.Refused as refusal:
+        raise refused(refusal.status, refusal.body) from None
+
+
+def send(url: str, message: Message) -> httpx.Response:
     """The server's answer. Raises VerbError when there is none."""
     import httpx  # in do/.venv only
 
@@ -61,9 +90,8 @@ def send(url: str, body: bytes, content_type: str, accept: str) -> httpx.Respons
 
     with client.connect(url) as connection:
         try:
-            return connection.post(
-                "/invocations", content=body, headers={"Content-Type": content_type, "Accept": accept}
-            )
+            headers = {"Content-Type": message.content_type, "Accept": message.accept}
+            return connection.post("/invocations", content=message.body, headers=headers)
         except httpx.ConnectError:
             raise client.nothing_listens(url) from None
         except httpx.TransportError as error:
@@ -73,17 +101,25 @@ def send(url: str, body: bytes, content_type: str, accept: str) -> httpx.Respons
 def report(response: httpx.Response) -> int:
     """Print the answer as it came; say what the server found wrong where it refused. Raises VerbError."""
     if response.status_code != 200:
-        raise VerbError(f"the server answered {response.status_code}: {message_of(response)}", ExitCode.FAILED)
-    sys.stdout.buffer.write(response.content)
+        raise refused(response.status_code, response.content)
+    return write([response.content])
+
+
+def write(pieces: Iterable[bytes]) -> int:
+    """Print an answer as it came."""
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
     if sys.stdout.isatty():
         print()
     return ExitCode.OK
 
 
-def message_of(response: httpx.Response) -> str:
-    """The message of an error answer; the start of its body where it isn't in this project's form."""
+def refused(status: int, body: bytes) -> VerbError:
+    """The error for a refusal: its message; the start of its body where it isn't in this project's form."""
     try:
-        error = json.loads(response.content)["error"]
-        return f"{error['message']} (code {error['code']}, request {error['request_id']})"
+        error = json.loads(body)["error"]
+        message = f"{error['message']} (code {error['code']}, request {error['request_id']})"
     except (ValueError, KeyError, TypeError):
-        return " ".join(response.text[:200].split()) or "(no text)"
+        message = " ".join(body[:200].decode(errors="replace").split()) or "(no text)"
+    return VerbError(f"the server answered {status}: {message}", ExitCode.FAILED)

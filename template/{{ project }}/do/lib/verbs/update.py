@@ -21,6 +21,9 @@ examples:
   do/update --data instance_type=ml.c5.xlarge   also change an answer"""
 
 
+POLICY = "policy_applied"  # stands beside the answers, and is none
+
+
 def main() -> int:
     arguments = cli.parser("Bring this project to the newest template; your edits stay.", EPILOG)
     only = arguments.add_mutually_exclusive_group()
@@ -67,7 +70,7 @@ def update(options: argparse.Namespace) -> int:
 
 def tell_answers(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """Say which answers are not what they were."""
-    for question in sorted(name for name in {**before, **after} if not name.startswith("_")):
+    for question in sorted(name for name in {**before, **after} if not name.startswith("_") and name != POLICY):
         if question not in before:
             say(f"new question: {question}={after[question]} (another answer: do/update --data {question}=...)")
         elif question not in after:

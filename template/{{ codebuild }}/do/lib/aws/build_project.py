@@ -1,0 +1,72 @@
+"""The CodeBuild project that builds the image."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lib import images, settings
+from lib.aws import names, waiting
+from lib.aws.calls import Aws
+from lib.aws.errors import AwsError
+from lib.cli import VerbError
+
+MACHINES = Path(__file__).with_name("build_machines.json")  # by the image's platform
+
+
+def ensure(aws: Aws, role: str, uri: str, bucket: str) -> None:
+    """Make the project, or bring it up to date with do/config. Raises VerbError for somebody else's."""
+    wanted = definition(aws, role, uri, bucket)
+    found = aws.read("codebuild", "BatchGetProjects", names=[wanted["name"]])["projects"]
+    operation = "CreateProject"
+    if found:
+        names.require_ours(f"build project {wanted['name']}", found[0].get("tags", []))
+        if _is_current(found[0], wanted):
+            return
+        operation = "UpdateProject"
+    waiting.retried(
+        lambda: aws.change("codebuild", operation, **wanted),
+        _role_is_too_new,
+        "waiting until CodeBuild may take the new role, up to 5 minutes",
+    )
+
+
+def definition(aws: Aws, role: str, uri: str, bucket: str) -> dict[str, Any]:
+    """What the project should be."""
+    configuration = settings.load()
+    machine = json.loads(MACHINES.read_text(encoding="utf-8"))[images.platform()]
+    return {
+        "name": names.project(),
+        "description": f"Builds the image of {names.project()}",
+        # a build names its own source; the buildspec is the one in that
+        "source": {"type": "S3", "location": f"{bucket}/source/", "buildspec": "buildspec.yml"},
+        "artifacts": {"type": "NO_ARTIFACTS"},
+        "environment": {
+            "type": machine["type"],
+            "image": machine["image"],
+            "computeType": configuration["CODEBUILD_COMPUTE_TYPE"],
+            "privilegedMode": True,  # for docker
+            "imagePullCredentialsType": "CODEBUILD",
+            "environmentVariables": [{"name": "REPOSITORY_URI", "value": uri, "type": "PLAINTEXT"}],
+        },
+        "serviceRole": role,
+        "timeoutInMinutes": 120,
+        "queuedTimeoutInMinutes": 60,
+        "logsConfig": {"cloudWatchLogs": {"status": "ENABLED", "groupName": names.log_group("build")}},
+        "tags": names.tag_list("key", "value"),
+    }
+
+
+def _is_current(found: Any, wanted: Any) -> bool:
+    """Whether all that is wanted is there; AWS adds more to it."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(_is_current(found.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(_is_current, found, wanted))
+    return bool(found == wanted)
+
+
+def _role_is_too_new(error: VerbError) -> bool:
+    """Whether IAM has not yet told CodeBuild of the role."""
+    return isinstance(error, AwsError) and "not authorized to perform: sts:AssumeRole" in error.text

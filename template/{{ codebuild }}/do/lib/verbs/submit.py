@@ -1,0 +1,65 @@
+"""do/submit: build the image with AWS CodeBuild, and keep it in the project's repository in ECR."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lib import cli, environment, images
+from lib.cli import ExitCode, say
+
+if TYPE_CHECKING:
+    from lib.aws.calls import Aws
+
+EPILOG = """\
+Uploads what goes into the image (what .dockerignore lets through, and buildspec.yml), builds it on the machine
+CODEBUILD_COMPUTE_TYPE of do/config, and shows the build's phases and log. The image repository, the bucket for
+the source, the build project and its role are made first, or brought up to date with do/config and iam/.
+
+examples:
+  do/submit
+  do/submit --provision-only     only make the repository, the bucket, the build project and its role
+  do/submit --dry-run            only show what would be changed"""
+
+
+def main() -> int:
+    arguments = cli.parser("Build the image with AWS CodeBuild.", EPILOG)
+    arguments.add_argument("--provision-only", action="store_true", help="make what a build needs, and don't build")
+    arguments.add_argument("--dry-run", action="store_true", help="only show what would be changed")
+    options = cli.parse(arguments)
+    environment.enter_verbs()
+    from lib.aws import bucket, build_project, repository, roles
+    from lib.aws.calls import Aws
+
+    name, _, tag = images.name().partition(":")
+    aws = Aws(options.dry_run)
+    uri = repository.ensure(aws)
+    source_bucket = bucket.ensure(aws)
+    build_project.ensure(aws, role=roles.ensure(aws, "codebuild"), uri=uri, bucket=source_bucket)
+    if options.provision_only:
+        if not options.dry_run:
+            print(f"{name}: the repository, the bucket, the build project and its role are there")
+        return ExitCode.OK
+    if digest := repository.digest(aws, tag):
+        say(f"{name}:{tag} is in the repository already")
+    else:
+        build(aws, tag, source_bucket)
+        digest = repository.digest(aws, tag)
+    if not options.dry_run:
+        print(f"{name}:{tag} {digest}")
+        say("next: do/deploy")
+    return ExitCode.OK
+
+
+def build(aws: Aws, tag: str, bucket: str) -> None:
+    """Upload the source and build it. Raises VerbError when the build fails."""
+    from lib.aws import builds, source
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "source.zip"
+        source.write(file)
+        version = source.upload(aws, file, bucket, tag)
+    identity = builds.start(aws, bucket, tag, version)
+    if not aws.dry_run:
+        builds.follow(aws, identity)

@@ -1,0 +1,80 @@
+"""The endpoint as it is: its state, and the configurations that it had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from lib.aws import definitions, names, waiting
+from lib.aws.calls import Aws
+
+HISTORY_TAG = "mcc-template:previous"  # on the endpoint: the hashes of the configurations before this one
+HISTORY_LENGTH = 10  # a tag holds 256 characters
+MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What SageMaker says of it. `instances` is how many serve now."""
+
+    arn: str
+    status: str
+    config: str
+    reason: str
+    instances: int
+    created: datetime
+    changed: datetime
+    tags: dict[str, str]
+
+    @property
+    def previous(self) -> list[str]:
+        """The names of the configurations that it had before, the last one first."""
+        hashes = self.tags.get(HISTORY_TAG, "").split()
+        return [name for name in (f"{names.project()}-{digest}" for digest in hashes) if name != self.config]
+
+
+def find(aws: Aws) -> Endpoint | None:
+    """The project's endpoint; None where there is none. Raises VerbError for one that the project did not make."""
+    found = _look(aws)
+    if not found:
+        return None
+    tags = list(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=found.arn))
+    names.require_ours(f"endpoint {names.project()}", tags)
+    return replace(found, tags={tag["Key"]: tag["Value"] for tag in tags})
+
+
+def settled(aws: Aws) -> Endpoint | None:
+    """The endpoint when nothing moves any more; None where there is none then. Raises VerbError."""
+    patience = definitions.longest_update() + 1800
+    waiting.until(lambda: _look(aws), lambda seen: not seen or seen.status not in MOVING, _told, patience)
+    return find(aws)
+
+
+def history(endpoint: Endpoint) -> dict[str, str]:
+    """The tag that remembers the present configuration, for when another takes its place."""
+    before = [endpoint.config, *endpoint.previous][:HISTORY_LENGTH]
+    return {"Key": HISTORY_TAG, "Value": " ".join(name.rpartition("-")[2] for name in before)}
+
+
+def _told(endpoint: Endpoint | None) -> str:
+    return f"{names.project()} is {endpoint.status}" if endpoint else f"{names.project()} is gone"
+
+
+def _look(aws: Aws) -> Endpoint | None:
+    found = aws.find("sagemaker", "DescribeEndpoint", EndpointName=names.project())
+    return _described(found) if found else None
+
+
+def _described(found: dict[str, Any]) -> Endpoint:
+    variants = found.get("ProductionVariants", [])
+    return Endpoint(
+        arn=found["EndpointArn"],
+        status=found["EndpointStatus"],
+        config=found["EndpointConfigName"],
+        reason=found.get("FailureReason", ""),
+        instances=sum(variant.get("CurrentInstanceCount", 0) for variant in variants),
+        created=found["CreationTime"],
+        changed=found["LastModifiedTime"],
+        tags={},
+    )

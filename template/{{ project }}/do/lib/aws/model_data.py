@@ -1,0 +1,65 @@
+"""Where SageMaker finds the model, where it does not lie in the image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lib import settings
+from lib.aws.calls import Aws
+from lib.cli import ExitCode, VerbError
+
+
+def parameters(aws: Aws) -> dict[str, Any]:
+    """What the container's definition says about it. Raises VerbError where it can't be had."""
+    source = settings.load()["MODEL_SOURCE"]
+    if source == "s3":
+        return _of_s3(aws, settings.load()["MODEL_DATA_URL"])
+    if source == "registry":
+        return _of_registry(aws, settings.load()["MODEL_PACKAGE_ARN"])
+    return {}
+
+
+def _of_s3(aws: Aws, url: str) -> dict[str, Any]:
+    """An archive, or the files under a prefix, which ends with a slash."""
+    if not url:
+        raise VerbError(
+            "MODEL_DATA_URL is empty: type do/upload, or do/config set MODEL_DATA_URL s3://...",
+            ExitCode.BAD_CONFIGURATION,
+        )
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not url.endswith("/"):
+        _require(aws.find("s3", "HeadObject", Bucket=bucket, Key=key), url)
+        return {"ModelDataUrl": url}
+    listed = aws.find("s3", "ListObjectsV2", Bucket=bucket, Prefix=key, MaxKeys=1)
+    _require(listed and listed.get("Contents"), url)
+    source = {"S3Uri": url, "S3DataType": "S3Prefix", "CompressionType": "None"}
+    return {"ModelDataSource": {"S3DataSource": source}}
+
+
+def _of_registry(aws: Aws, arn: str) -> dict[str, Any]:
+    """The model of an approved package."""
+    if not arn:
+        raise VerbError(
+            "MODEL_PACKAGE_ARN is empty: type do/config set MODEL_PACKAGE_ARN with the ARN of a model package",
+            ExitCode.BAD_CONFIGURATION,
+        )
+    package = aws.find("sagemaker", "DescribeModelPackage", ModelPackageName=arn)
+    if not package:
+        raise VerbError("there is no model package as in MODEL_PACKAGE_ARN", ExitCode.MISSING_FILE)
+    approval = package.get("ModelApprovalStatus", "without an approval status")
+    if approval != "Approved":
+        raise VerbError(
+            f"the model package is {approval}, and only an Approved one is deployed: have it approved in the "
+            "Model Registry, or type do/config set MODEL_PACKAGE_ARN with another",
+            ExitCode.BAD_CONFIGURATION,
+        )
+    container = package["InferenceSpecification"]["Containers"][0]
+    found = {key: container[key] for key in ("ModelDataUrl", "ModelDataSource") if container.get(key)}
+    if not found:
+        raise VerbError("the model package has no model data: register it with do/register", ExitCode.MISSING_FILE)
+    return found
+
+
+def _require(found: Any, url: str) -> None:
+    if not found:
+        raise VerbError(f"there is nothing at {url}: type do/upload", ExitCode.MISSING_FILE)

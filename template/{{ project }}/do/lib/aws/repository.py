@@ -1,0 +1,60 @@
+"""The project's image repository in ECR."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lib.aws import names
+from lib.aws.calls import Aws
+
+TABLE = Path(__file__).with_name("repository.yml")
+CHINA = "aws-cn"
+
+
+def registry(aws: Aws) -> str:
+    """The account's registry, as docker names it."""
+    suffix = "amazonaws.com.cn" if aws.identity.partition == CHINA else "amazonaws.com"
+    return f"{aws.identity.account}.dkr.ecr.{aws.region}.{suffix}"
+
+
+def uri(aws: Aws) -> str:
+    """The repository, as docker names it."""
+    return f"{registry(aws)}/{names.project()}"
+
+
+def digest(aws: Aws, tag: str) -> str | None:
+    """The digest (sha256:...) of the image with this tag; None where it isn't there. Raises AwsError."""
+    found = aws.find("ecr", "DescribeImages", repositoryName=names.project(), imageIds=[{"imageTag": tag}])
+    return str(found["imageDetails"][0]["imageDigest"]) if found else None
+
+
+def ensure(aws: Aws) -> str:
+    """The repository as docker names it, made or brought up to date first. Raises VerbError for somebody else's."""
+    name = names.project()
+    wanted = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    lifecycle = wanted.pop("lifecycle")
+    found = aws.find("ecr", "DescribeRepositories", repositoryNames=[name])
+    if found:
+        _update(aws, found["repositories"][0], wanted)
+    else:
+        aws.change("ecr", "CreateRepository", repositoryName=name, tags=names.tag_list(), **wanted)
+    policy = aws.find("ecr", "GetLifecyclePolicy", repositoryName=name)
+    if not policy or json.loads(policy["lifecyclePolicyText"]) != lifecycle:
+        aws.change("ecr", "PutLifecyclePolicy", repositoryName=name, lifecyclePolicyText=json.dumps(lifecycle))
+    return uri(aws)
+
+
+def _update(aws: Aws, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    name = found["repositoryName"]
+    tags = aws.read("ecr", "ListTagsForResource", resourceArn=found["repositoryArn"])["tags"]
+    names.require_ours(f"repository {name}", tags)
+    mutability = {key: value for key, value in wanted.items() if key.startswith("imageTagMutability")}
+    if any(found.get(key) != value for key, value in mutability.items()):
+        aws.change("ecr", "PutImageTagMutability", repositoryName=name, **mutability)
+    scanning = wanted["imageScanningConfiguration"]
+    if found.get("imageScanningConfiguration") != scanning:
+        aws.change("ecr", "PutImageScanningConfiguration", repositoryName=name, imageScanningConfiguration=scanning)

@@ -1,0 +1,58 @@
+"""The connection to AWS: region, credentials, account. boto3 itself honours AWS_PROFILE and AWS_ENDPOINT_URL."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+import botocore.config
+
+from lib import settings
+from lib.aws import errors
+
+# how often botocore asks again when AWS throttles or fails; the environment may say otherwise
+RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "8"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks: the number of the account, and the partition (aws, aws-cn, aws-us-gov)."""
+
+    account: str
+    partition: str
+
+
+@dataclass
+class Session:
+    """Clients of the services of AWS in one region."""
+
+    region: str
+    boto: Any
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str, **options: Any) -> Any:
+        """The client of a service, such as `sagemaker`; `options` are botocore's, for a first use. Raises AwsError."""
+        if service not in self._clients:
+            with errors.explained(service, "connect"):
+                configuration = botocore.config.Config(**options)
+                self._clients[service] = self.boto.client(service, config=configuration)
+        return self._clients[service]
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The account that the credentials are for. Raises AwsError."""
+        with errors.explained("sts", "GetCallerIdentity"):
+            caller = self.client("sts").get_caller_identity()
+        return Identity(caller["Account"], caller["Arn"].split(":")[1])
+
+
+def connect() -> Session:
+    """The connection to AWS_REGION of do/config. Raises VerbError, for a profile that doesn't exist too."""
+    for variable, value in RETRIES.items():
+        os.environ.setdefault(variable, value)
+    region = settings.load()["AWS_REGION"]
+    with errors.explained("boto3", "connect"):
+        return Session(region, boto3.Session(region_name=region))

@@ -1,0 +1,39 @@
+"""do/register: put the image and its model into the SageMaker Model Registry."""
+
+from __future__ import annotations
+
+from lib import cli, environment, images
+from lib.cli import ExitCode, VerbError, say
+
+EPILOG = """\
+Adds a version to the model package group PROJECT_NAME: the image in ECR by its digest, the model data where the
+model comes from S3, and the metrics of the sample model. It waits for approval, unless --approve is given. Where
+the newest version has the same image and model, no other is added.
+
+examples:
+  do/register
+  do/register --approve     approved at once
+  do/register --dry-run     only show what would be changed"""
+
+
+def main() -> int:
+    arguments = cli.parser("Add a version to the SageMaker Model Registry.", EPILOG)
+    arguments.add_argument("--approve", action="store_true", help="approve it, so that it can be deployed")
+    arguments.add_argument("--dry-run", action="store_true", help="only show what would be changed")
+    options = cli.parse(arguments)
+    environment.enter_verbs()
+    from lib.aws import registry, repository
+    from lib.aws.calls import Aws
+
+    name, _, tag = images.name().partition(":")
+    aws = Aws(options.dry_run)
+    digest = repository.digest(aws, tag)
+    if not digest:
+        raise VerbError(f"{name}:{tag} is not in ECR: type do/submit, or do/build and do/push", ExitCode.MISSING_FILE)
+    registry.ensure_group(aws)
+    version = registry.ensure_package(aws, f"{repository.uri(aws)}@{digest}", options.approve)
+    if not options.dry_run:
+        print(f"{name} version {version.number}: {version.approval}")
+        if version.approval != registry.APPROVED:
+            say("next: have it approved in the Model Registry, or type do/register --approve")
+    return ExitCode.OK

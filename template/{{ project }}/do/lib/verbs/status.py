@@ -1,0 +1,71 @@
+"""do/status: what this project has in AWS, and how it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from lib import cli, environment, settings
+from lib.cli import ExitCode
+
+if TYPE_CHECKING:
+    from lib.aws.inventory import Resource
+
+EPILOG = """\
+One line for each thing: what it is, its name, how it is, its age, and its page in the AWS console.
+
+examples:
+  do/status
+  do/status --json"""
+
+
+def main() -> int:
+    arguments = cli.parser("Show what this project has in AWS.", EPILOG)
+    arguments.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    options = cli.parse(arguments)
+    environment.enter_verbs()
+    return status(options.json)
+
+
+def status(as_json: bool) -> int:
+    """Look everything up and print it. Raises VerbError."""
+    from lib.aws import console, inventory
+    from lib.aws.calls import Aws
+
+    aws = Aws()
+    found = [resource for group in inventory.GROUPS.values() for resource in group(aws)]
+    rows = [row(resource, console.link(aws, resource.kind, resource.name)) for resource in found]
+    if as_json:
+        document = {"project": settings.load()["PROJECT_NAME"], "region": aws.region, "resources": rows}
+        print(json.dumps(document, indent=2))
+        return ExitCode.OK
+    for one in rows:
+        print("  ".join(str(value) for value in (one["kind"], one["name"], one["state"], one["age"]) if value))
+        if one["console"]:
+            print(f"    {one['console']}")
+    if not rows:
+        print(f"{settings.load()['PROJECT_NAME']} has nothing in AWS in {aws.region}")
+    return ExitCode.OK
+
+
+def row(resource: Resource, link: str) -> dict[str, str | None]:
+    """What is said about one thing."""
+    created = resource.created
+    return {
+        "kind": resource.kind,
+        "name": resource.name,
+        "state": resource.state or None,
+        "created": created.isoformat() if created else None,
+        "age": age(created) if created else None,
+        "console": link or None,
+    }
+
+
+def age(created: datetime) -> str:
+    """How long ago that was, in the largest unit that fits."""
+    seconds = (datetime.now(timezone.utc) - created).total_seconds()
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} seconds"

@@ -1,0 +1,181 @@
+"""Projects whose verbs work in an AWS account of the tests' own, see tests/aws/service."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+from werkzeug.datastructures import Headers
+
+from extensions import document_verbs
+from tests.aws.service.account import REGION, SECRET_KEY, Account
+from tests.aws.service.boundary import Boundary, forward
+from tests.aws.service.protocols import Request
+from tests.verbs.conftest import stamp, verbs_environment
+
+__all__ = ["verbs_environment"]
+
+Done = subprocess.CompletedProcess[str]
+Render = Callable[..., Path]
+Make = Callable[..., "Project"]
+
+PERMISSIONS: dict[str, dict[str, str]] = document_verbs.TABLE["verbs"]
+
+# what a user's own settings of AWS, or of the project, would change
+OWN_VARIABLES = ("AWS_", "DO_", "MCC_", "BOTO_")
+
+# what stands in for docker: it notes its arguments and answers, and pushes into the account of the test
+DOCKER = Path(__file__).with_name("stand_in_docker.py")
+
+
+@dataclass
+class Project:
+    """A project, and the folder of programs that its verbs find first."""
+
+    path: Path
+    aws: Account
+    url: str
+    programs: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    region: str = REGION
+
+    def verb(self, verb: str, *arguments: str, stdin: str = "", **environment: str) -> Done:
+        """Run a verb to its end. The test fails where it asks for something that extensions/permissions.yml lacks."""
+        before = len(self.aws.calls)
+        done = subprocess.run(
+            self.command(verb, *arguments),
+            cwd=self.path,
+            env=self.environment() | environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        undeclared = {call.name for call in self.aws.calls[before:]} - PERMISSIONS.get(verb, {}).keys()
+        self.aws.wrong += [f"extensions/permissions.yml lacks {name} for {verb}" for name in sorted(undeclared)]
+        return done
+
+    def start(self, verb: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a verb, for those that a test ends."""
+        return subprocess.Popen(
+            self.command(verb, *arguments),
+            cwd=self.path,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def command(self, verb: str, *arguments: str) -> list[str]:
+        return [sys.executable, f"do/{verb}", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """What the verbs see: no settings but these."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)},
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "AKIATESTING000000000",
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "DO_POLL_SECONDS": "0.02",
+            **self.variables,
+        }
+
+    def set(self, **settings: str) -> None:
+        """Change settings in do/config.env."""
+        file = self.path / "do" / "config.env"
+        lines = [line for line in file.read_text().splitlines() if line.partition("=")[0] not in settings]
+        file.write_text("\n".join([*lines, *(f"{key}='{value}'" for key, value in settings.items())]) + "\n")
+
+    def docker_calls(self) -> list[list[str]]:
+        """The arguments of each call of the stand-in of docker, in order."""
+        log = self.programs / "docker.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The address of a moto server, host:port."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def boundary() -> Iterator[Boundary]:
+    """The server that the verbs take for AWS."""
+    server = Boundary()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def aws(moto: str, boundary: Boundary) -> Iterator[Account]:
+    """An empty account. The test fails where a verb asked for something that AWS would not understand."""
+    forward(moto, Request("POST", "/moto-api/reset", Headers(), b""))
+    account = Account(moto)
+    boundary.respond = account.respond
+    yield account
+    boundary.respond = None
+    assert account.wrong == []
+
+
+@pytest.fixture
+def make(render: Render, tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Account) -> Make:
+    """A function that makes a project with these answers whose verbs work in the account."""
+
+    def make(**answers: Any) -> Project:
+        name = answers.setdefault("project_name", "my-model")
+        path = tmp_path / name
+        shutil.copytree(render(**answers), path, symlinks=True)
+        stamp(verbs_environment, path / "do" / "requirements.txt")
+        (path / "do" / ".venv").symlink_to(verbs_environment)
+        programs = tmp_path / f"{name}-programs"
+        programs.mkdir()
+        docker = programs / "docker"
+        docker.write_text(f'#!/bin/sh\nexec {sys.executable} {DOCKER} "$@"\n')
+        docker.chmod(0o755)
+        variables = {"DOCKER_LOG": str(programs / "docker.jsonl")}
+        return Project(path, aws, boundary.url, programs, variables, answers.get("aws_region", REGION))
+
+    return make
+
+
+@pytest.fixture
+def project(make: Make) -> Project:
+    """A project with a model, in an empty account."""
+    made = make()
+    (made.path / "model" / "model.pkl").write_bytes(b"model")
+    return made
+
+
+@pytest.fixture
+def pushed(project: Project, aws: Account) -> Project:
+    """A project whose image is in ECR."""
+    push(project, aws)
+    return project
+
+
+def push(project: Project, aws: Account) -> str:
+    """Put the image of the project as it is now into ECR, as do/push does; its digest."""
+    repository, _, tag = project.verb("build", "--dry-run").stdout.split()[2].partition(":")
+    ecr = aws.client("ecr", project.region)
+    with suppress(ecr.exceptions.RepositoryAlreadyExistsException):
+        ecr.create_repository(repositoryName=repository, tags=[{"Key": "mcc-template:project", "Value": repository}])
+    return aws.put_image(repository, tag, project.region)

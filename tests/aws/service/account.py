@@ -1,0 +1,169 @@
+"""The account that a test works with: what was called, what is to go wrong, and what there is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+
+from tests.aws.service import checks, protocols
+from tests.aws.service.boundary import forward
+from tests.aws.service.buckets import Buckets
+from tests.aws.service.builds import Builds
+from tests.aws.service.endpoints import Endpoints
+from tests.aws.service.protocols import Answer, Call, Request, ServiceError
+from tests.aws.service.quotas import Quotas
+from tests.aws.service.registry import Registry
+
+ID = "123456789012"  # moto's
+REGION = "us-east-1"
+UNCHECKED = {"sagemaker-runtime:InvokeEndpoint"}  # its model still has the old limit of the body
+
+# wrong in tests only: the verbs must never print or keep it
+SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/secret-key-of-the-tests"
+
+
+@dataclass
+class Refusal:
+    """An operation that is answered with an error, the next `times` times."""
+
+    times: int
+    problem: ServiceError
+
+
+@dataclass
+class Account:
+    """An AWS account, as long as a test runs."""
+
+    moto: str  # host:port
+    calls: list[Call] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)  # requests that AWS would not understand
+
+    def __post_init__(self) -> None:
+        self._refusals: dict[str, Refusal] = {}
+        self._watchers: dict[str, Callable[[Call], object]] = {}
+        self.buckets = Buckets()
+        self.builds = Builds(self)
+        self.endpoints = Endpoints(self)
+        self.quotas = Quotas()
+        self.registry = Registry()
+        self._fakes = (self.buckets, self.builds, self.endpoints, self.quotas, self.registry)
+
+    def refuse(
+        self, operation: str, times: int = 1, code: str = "AccessDeniedException", message: str = "", status: int = 400
+    ) -> None:
+        """Answer an operation, such as `codebuild:CreateProject`, with an error; `times=-1` is always."""
+        self._refusals[operation] = Refusal(times, ServiceError(code, message or f"{operation} is refused", status))
+
+    def after(self, operation: str, action: Callable[[Call], object]) -> None:
+        """Call a function each time that an operation has been carried out, before its caller has the answer."""
+        self._watchers[operation] = action
+
+    def called(self, *operations: str) -> list[dict[str, Any]]:
+        """The parameters of each call of these operations, in order."""
+        return [call.parameters for call in self.calls if call.name in operations]
+
+    def changes(self) -> list[str]:
+        """The operations that were called and change something, in order."""
+        reading = ("BatchGet", "Describe", "Get", "Head", "List", "Assume", "Simulate", "Filter")
+        return [call.name for call in self.calls if not call.operation.startswith(reading)]
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        """A client of the account that no test sees: to arrange and to look."""
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=f"http://{self.moto}",
+            aws_access_key_id="testing",
+            aws_secret_access_key=SECRET_KEY,
+        )
+
+    def write_log(self, group: str, stream: str, lines: list[str], region: str = REGION) -> None:
+        """Add lines to a log stream."""
+        logs = self.client("logs", region)
+        for create, names in (
+            (logs.create_log_group, {"logGroupName": group}),
+            (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
+        ):
+            with suppress(logs.exceptions.ResourceAlreadyExistsException):
+                create(**names)
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now + number, "message": line} for number, line in enumerate(lines)]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+    def put_image(self, repository: str, tag: str, region: str = REGION, architecture: str = "amd64") -> str:
+        """Push an image; its digest."""
+        config = {
+            "mediaType": "application/vnd.docker.container.image.v1+json",
+            "size": 1,
+            "digest": "sha256:" + "1" * 64,
+        }
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "config": config,
+            "layers": [{"digest": f"sha256:{hashlib.sha256(f'{tag} {architecture}'.encode()).hexdigest()}", "size": 1}],
+        }
+        ecr = self.client("ecr", region)
+        pushed = ecr.put_image(
+            repositoryName=repository,
+            imageManifest=json.dumps(manifest),
+            imageManifestMediaType=manifest["mediaType"],
+            imageTag=tag,
+        )
+        return str(pushed["image"]["imageId"]["imageDigest"])
+
+    def respond(self, request: Request) -> Answer:
+        """The answer to a request of a verb."""
+        try:
+            call = protocols.read(request)
+        except Exception:
+            self.wrong.append(traceback.format_exc())
+            return Answer(400, {}, b"")
+        self.calls.append(call)
+        try:
+            answer = self._carry_out(call, request)
+        except ServiceError as problem:
+            return protocols.error(call, problem)
+        except Exception:
+            self.wrong.append(traceback.format_exc())
+            return protocols.error(call, ServiceError("InternalError", "the stand-in of AWS failed"))
+        if call.name in self._watchers:
+            self._watchers[call.name](call)
+        return answer
+
+    def _carry_out(self, call: Call, request: Request) -> Answer:
+        self._check(call)
+        refusal = self._refusals.get(call.name)
+        if refusal and refusal.times:
+            refusal.times -= 1
+            raise refusal.problem
+        for fake in self._fakes:
+            if operation := getattr(fake, call.operation, None) if call.service == fake.service else None:
+                return protocols.answer(call, operation(call))
+        return self._ask_moto(call, request)
+
+    def _check(self, call: Call) -> None:
+        """Raise ServiceError for parameters that AWS would not take, and fail the test."""
+        shape = call.model.input_shape
+        if call.name in UNCHECKED or not shape:
+            return
+        if found := [*checks.complaints(call.parameters, shape, call.name)]:
+            self.wrong += found
+            raise ServiceError("ValidationException", "; ".join(found))
+
+    def _ask_moto(self, call: Call, request: Request) -> Answer:
+        if call.protocol == "smithy-rpc-v2-cbor":
+            answer = protocols.from_json(call, forward(self.moto, protocols.as_json(call, request)))
+        else:
+            answer = forward(self.moto, request)
+        if answer.status >= 500:
+            self.wrong.append(f"moto can't do {call.name}: {answer.body[:300]!r}")
+        return answer

@@ -1,0 +1,570 @@
+"""do/deploy brings the image to an endpoint, updates it, and says what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from tests.aws.conftest import Done, Make, Project, push
+from tests.aws.service.account import Account
+from tests.verbs.conftest import refusal
+
+ROLE = "arn:aws:iam::123456789012:role/service-role/own"
+TRUST = {
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+}
+
+
+@pytest.fixture
+def deployed(pushed: Project, aws: Account) -> Project:
+    """A project whose endpoint is InService."""
+    expect_success(pushed.verb("deploy"))
+    aws.calls.clear()
+    return pushed
+
+
+def expect_success(done: Done) -> None:
+    assert done.returncode == 0, done.stderr
+
+
+def last_line(done: Done, exit_code: int) -> str:
+    """What a verb ended with, after it had told what it did."""
+    assert done.returncode == exit_code, done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+def created(aws: Account, what: str) -> Any:
+    """The parameters of the only call that created this."""
+    (parameters,) = aws.called(f"sagemaker:Create{what}")
+    return parameters
+
+
+# what is made
+
+
+def test_a_first_deployment_makes_model_configuration_and_endpoint(aws: Account, pushed: Project) -> None:
+    done = pushed.verb("deploy")
+
+    assert (done.returncode, done.stdout) == (0, "my-model is InService in us-east-1\n"), done.stderr
+    model, config, endpoint = (created(aws, what) for what in ("Model", "EndpointConfig", "Endpoint"))
+    (variant,) = config["ProductionVariants"]
+    assert model["PrimaryContainer"]["Image"].startswith(
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-model@sha256:"
+    )
+    assert variant == {
+        "VariantName": "main",
+        "ModelName": model["ModelName"],
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+        "InitialVariantWeight": 1.0,
+        "ContainerStartupHealthCheckTimeoutInSeconds": 600,
+        "ModelDataDownloadTimeoutInSeconds": 600,
+        "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
+    }
+    assert (endpoint["EndpointName"], endpoint["EndpointConfigName"]) == ("my-model", config["EndpointConfigName"])
+
+
+def test_everything_carries_the_projects_tag_and_the_users(aws: Account, pushed: Project) -> None:
+    pushed.set(TAGS="team=pricing,stage=test")
+
+    expect_success(pushed.verb("deploy"))
+
+    for what in ("Model", "EndpointConfig", "Endpoint"):
+        tags = {tag["Key"]: tag["Value"] for tag in created(aws, what)["Tags"]}
+        assert tags == {"mcc-template:project": "my-model", "team": "pricing", "stage": "test"}
+
+
+def test_the_plan_is_told_before_and_the_progress_while(aws: Account, pushed: Project) -> None:
+    lines = pushed.verb("deploy").stderr.splitlines()
+
+    assert [line.partition(" my-model")[0] for line in lines if line.startswith("to do:")] == [
+        "to do: create the model",
+        "to do: create the endpoint configuration",
+        "to do: create the endpoint",
+    ]
+    assert [line.split("  ")[-1] for line in lines if " s  " in line] == [
+        "my-model is Creating",
+        "my-model is InService",
+    ]
+
+
+def test_options_reach_sagemaker(aws: Account, pushed: Project) -> None:
+    pushed.set(
+        MIN_INSTANCES="2",
+        ROUTING_STRATEGY="random",
+        VOLUME_SIZE_GB="50",
+        INFERENCE_AMI_VERSION="al2-ami-sagemaker-inference-gpu-3-1",
+        STARTUP_TIMEOUT="900",
+        DOWNLOAD_TIMEOUT="1200",
+        MAX_INSTANCES="2",
+        VPC_SUBNETS="subnet-1a,subnet-2b",
+        VPC_SECURITY_GROUPS="sg-1a",
+        KMS_KEY="arn:aws:kms:us-east-1:123456789012:key/1234",
+        NETWORK_ISOLATION="true",
+        DATA_CAPTURE_PERCENT="10",
+        DATA_CAPTURE_URL="s3://captured/here",
+        CONTAINER_ENVIRONMENT="SERVING_WORKERS=2,SERVING_LOG_LEVEL=debug",
+    )
+
+    expect_success(pushed.verb("deploy"))
+
+    model, config = created(aws, "Model"), created(aws, "EndpointConfig")
+    (variant,) = config["ProductionVariants"]
+    assert model["VpcConfig"] == {"Subnets": ["subnet-1a", "subnet-2b"], "SecurityGroupIds": ["sg-1a"]}
+    assert model["EnableNetworkIsolation"] is True
+    assert model["PrimaryContainer"]["Environment"] == {"SERVING_WORKERS": "2", "SERVING_LOG_LEVEL": "debug"}
+    assert variant["InitialInstanceCount"] == 2
+    assert variant["VolumeSizeInGB"] == 50
+    assert variant["InferenceAmiVersion"] == "al2-ami-sagemaker-inference-gpu-3-1"
+    assert variant["ContainerStartupHealthCheckTimeoutInSeconds"] == 900
+    assert variant["ModelDataDownloadTimeoutInSeconds"] == 1200
+    assert variant["RoutingConfig"] == {"RoutingStrategy": "RANDOM"}
+    assert config["KmsKeyId"] == "arn:aws:kms:us-east-1:123456789012:key/1234"
+    assert config["DataCaptureConfig"]["InitialSamplingPercentage"] == 10
+    assert config["DataCaptureConfig"]["DestinationS3Uri"] == "s3://captured/here"
+
+
+def test_instances_follow_the_load_where_there_may_be_more_of_them(aws: Account, pushed: Project) -> None:
+    pushed.set(MIN_INSTANCES="2", MAX_INSTANCES="4")
+
+    expect_success(pushed.verb("deploy"))
+
+    (target,) = aws.called("application-autoscaling:RegisterScalableTarget")
+    (policy,) = aws.called("application-autoscaling:PutScalingPolicy")
+    assert (target["ResourceId"], target["MinCapacity"], target["MaxCapacity"]) == (
+        "endpoint/my-model/variant/main",
+        2,
+        4,
+    )
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"] == {
+        "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+    }
+
+
+# again
+
+
+def test_a_second_deployment_with_no_change_does_nothing_and_says_so(aws: Account, deployed: Project) -> None:
+    done = deployed.verb("deploy")
+
+    assert (done.returncode, done.stdout) == (0, "my-model is InService in us-east-1: nothing to change\n")
+    assert aws.changes() == []
+
+
+def test_a_changed_setting_updates_the_endpoint_with_the_same_model(aws: Account, deployed: Project) -> None:
+    deployed.set(INSTANCE_TYPE="ml.m5.xlarge")
+
+    expect_success(deployed.verb("deploy"))
+
+    assert aws.called("sagemaker:CreateModel") == []
+    (update,) = aws.called("sagemaker:UpdateEndpoint")
+    assert update["EndpointConfigName"] == created(aws, "EndpointConfig")["EndpointConfigName"]
+
+
+def test_a_changed_image_updates_the_endpoint_with_a_model_of_its_own(aws: Account, deployed: Project) -> None:
+    (deployed.path / "model" / "model.pkl").write_bytes(b"another model")
+    digest = push(deployed, aws)
+
+    expect_success(deployed.verb("deploy"))
+
+    assert created(aws, "Model")["PrimaryContainer"]["Image"].endswith(f"@{digest}")
+    assert len(aws.called("sagemaker:UpdateEndpoint")) == 1
+
+
+def test_an_update_is_blue_green_and_watched_by_alarms_that_are_there_first(aws: Account, deployed: Project) -> None:
+    deployed.set(STARTUP_TIMEOUT="700")
+
+    expect_success(deployed.verb("deploy"))
+
+    (update,) = aws.called("sagemaker:UpdateEndpoint")
+    alarms = aws.called("cloudwatch:PutMetricAlarm")
+    configuration = update["DeploymentConfig"]
+    assert configuration["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+    assert [alarm["AlarmName"] for alarm in alarms] == ["my-model-errors", "my-model-latency"]
+    assert configuration["AutoRollbackConfiguration"]["Alarms"] == [
+        {"AlarmName": "my-model-errors"},
+        {"AlarmName": "my-model-latency"},
+    ]
+    names = [call.name for call in aws.calls]
+    assert names.index("cloudwatch:PutMetricAlarm") < names.index("sagemaker:UpdateEndpoint")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "policy"),
+    [
+        ("blue-green", {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}),
+        ("rolling", {"Type": "CAPACITY_PERCENT", "Value": 50}),
+    ],
+)
+def test_several_instances_are_replaced_bit_by_bit(
+    aws: Account, pushed: Project, strategy: str, policy: dict[str, Any]
+) -> None:
+    pushed.set(MIN_INSTANCES="2", MAX_INSTANCES="2", DEPLOYMENT_STRATEGY=strategy)
+    expect_success(pushed.verb("deploy"))
+    pushed.set(STARTUP_TIMEOUT="700")
+
+    expect_success(pushed.verb("deploy"))
+
+    configuration = aws.called("sagemaker:UpdateEndpoint")[0]["DeploymentConfig"]
+    if strategy == "rolling":
+        assert configuration["RollingUpdatePolicy"]["MaximumBatchSize"] == policy
+    else:
+        routing = configuration["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+        assert routing | policy == routing
+
+
+def test_an_update_leaves_the_number_of_instances_to_autoscaling(aws: Account, pushed: Project) -> None:
+    pushed.set(MAX_INSTANCES="3")
+    expect_success(pushed.verb("deploy"))
+    pushed.set(STARTUP_TIMEOUT="700")
+
+    expect_success(pushed.verb("deploy"))
+
+    (update,) = aws.called("sagemaker:UpdateEndpoint")
+    assert update["RetainAllVariantProperties"] is True
+    assert len(aws.called("application-autoscaling:RegisterScalableTarget")) == 1
+
+
+def test_autoscaling_ends_before_the_update_that_does_without(aws: Account, pushed: Project) -> None:
+    pushed.set(MAX_INSTANCES="3")
+    expect_success(pushed.verb("deploy"))
+    pushed.set(MIN_INSTANCES="3")
+    aws.calls.clear()
+
+    expect_success(pushed.verb("deploy"))
+
+    changes = aws.changes()
+    assert changes.index("application-autoscaling:DeregisterScalableTarget") < changes.index("sagemaker:UpdateEndpoint")
+    assert "application-autoscaling:RegisterScalableTarget" not in changes
+
+
+# what goes wrong in AWS
+
+
+def test_an_update_that_rolls_back_is_told_with_its_cause_and_ends_with_1(aws: Account, deployed: Project) -> None:
+    aws.endpoints.end("RolledBack", "One or more configured alarms were triggered: my-model-errors.")
+    deployed.set(STARTUP_TIMEOUT="700")
+
+    done = deployed.verb("deploy")
+
+    assert last_line(done, 1) == (
+        "do/deploy: rolled back to what it served before: One or more configured alarms were triggered: "
+        "my-model-errors; likely the new instances made errors, or answered slowly: do/logs --endpoint, then mend the "
+        "model and do/deploy"
+    )
+
+
+def test_an_endpoint_that_fails_its_health_check_is_told_with_its_last_log_lines(aws: Account, pushed: Project) -> None:
+    reason = "The primary container for production variant main did not pass the ping health check."
+    aws.endpoints.end("Failed", reason, [*(f"line {number}" for number in range(30)), "MemoryError: 8 GB"])
+
+    done = pushed.verb("deploy")
+
+    assert last_line(done, 4) == (
+        f"do/deploy: the endpoint is Failed: {reason[:-1]}; likely the model does not fit into the memory: "
+        "do/config set INSTANCE_TYPE with a bigger one"
+    )
+    assert [line for line in done.stderr.splitlines() if line.startswith("  ")][-1] == "  MemoryError: 8 GB"
+    assert "line 11" in done.stderr
+    assert "line 10" not in done.stderr
+
+
+def test_a_failed_endpoint_is_deleted_and_created_anew(aws: Account, pushed: Project) -> None:
+    aws.endpoints.end("Failed", "no reason")
+    pushed.verb("deploy")
+    aws.endpoints.end("InService")
+    aws.calls.clear()
+
+    expect_success(pushed.verb("deploy"))
+
+    assert aws.changes() == ["sagemaker:DeleteEndpoint", "sagemaker:CreateEndpoint"]
+
+
+def test_a_role_that_is_not_known_everywhere_yet_is_tried_again(aws: Account, pushed: Project) -> None:
+    said = "Could not assume role arn:aws:iam::123456789012:role/my-model-sagemaker. Please ensure that the role exists"
+    aws.refuse("sagemaker:CreateModel", times=4, code="ValidationException", message=said)
+
+    done = pushed.verb("deploy")
+
+    expect_success(done)
+    assert len(aws.called("sagemaker:CreateModel")) == 5
+    assert done.stderr.count("waiting until SageMaker may take the role") == 1
+
+
+def test_throttling_is_waited_out(aws: Account, pushed: Project) -> None:
+    aws.refuse("sagemaker:CreateEndpointConfig", times=2, code="ThrottlingException", message="Rate exceeded")
+
+    expect_success(pushed.verb("deploy"))
+
+    assert len(aws.called("sagemaker:CreateEndpointConfig")) == 3
+
+
+def test_throttling_without_end_is_one_line(aws: Account, pushed: Project) -> None:
+    aws.refuse("sagemaker:DescribeModel", times=-1, code="ThrottlingException", message="Rate exceeded")
+
+    assert refusal(pushed.verb("deploy", AWS_MAX_ATTEMPTS="2"), 4) == (
+        "do/deploy: AWS has throttled sagemaker:DescribeModel again and again: wait some minutes, and type the same "
+        "(Rate exceeded)"
+    )
+
+
+@pytest.mark.parametrize("operation", ["sagemaker:CreateModel", "cloudwatch:PutMetricAlarm"])
+def test_a_deployment_that_was_killed_goes_on_when_typed_again(aws: Account, deployed: Project, operation: str) -> None:
+    deployed.set(CONTAINER_ENVIRONMENT="A=1")
+    running = deployed.start("deploy")
+    aws.after(operation, lambda call: running.kill())
+    running.communicate()
+    aws.after(operation, lambda call: None)
+
+    expect_success(deployed.verb("deploy"))
+
+    assert len(aws.called("sagemaker:CreateModel")) == len(aws.called("sagemaker:CreateEndpointConfig")) == 1
+    assert len(aws.called("sagemaker:UpdateEndpoint")) == 1
+
+
+def test_a_deployment_that_was_interrupted_while_it_waited_is_waited_for(aws: Account, pushed: Project) -> None:
+    running = pushed.start("deploy")
+    aws.after("sagemaker:CreateEndpoint", lambda call: os.kill(running.pid, signal.SIGINT))
+    running.communicate()
+    aws.calls.clear()
+
+    done = pushed.verb("deploy")
+
+    assert (running.returncode, done.returncode) == (130, 0)
+    assert done.stdout == "my-model is InService in us-east-1: nothing to change\n"
+    assert aws.changes() == []
+
+
+# what is looked at first
+
+
+def test_expired_credentials_are_one_line_that_says_what_to_type(aws: Account, pushed: Project) -> None:
+    aws.refuse("sts:GetCallerIdentity", times=-1, code="ExpiredToken", message="The security token is expired")
+
+    assert refusal(pushed.verb("deploy"), 2) == (
+        "do/deploy: the credentials for AWS have expired: type aws sso login, or get new ones as you got these "
+        "(The security token is expired)"
+    )
+
+
+def test_no_credentials_are_one_line_that_says_what_to_type(aws: Account, pushed: Project) -> None:
+    done = pushed.verb("deploy", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+
+    assert refusal(done, 2).startswith("do/deploy: there are no credentials for AWS here: type aws configure")
+
+
+def test_an_action_that_is_not_allowed_is_named(aws: Account, pushed: Project) -> None:
+    aws.refuse("ecr:DescribeImages", times=-1, message="User: arn:aws:iam::123456789012:user/x is not authorized")
+
+    line = last_line(pushed.verb("deploy"), 4)
+
+    assert line.startswith("do/deploy: you may not ecr:DescribeImages: ask for the policies iam/caller*.json")
+    assert "123456789012" not in line
+
+
+def test_an_image_that_is_not_in_ecr_is_told_before_anything_is_made(aws: Account, pushed: Project) -> None:
+    (pushed.path / "model" / "model.pkl").write_bytes(b"changed since")
+
+    line = last_line(pushed.verb("deploy"), 5)
+
+    assert line.endswith(" is not in ECR: type do/submit")
+    assert aws.called("sagemaker:CreateModel") == []
+
+
+def test_a_quota_that_is_too_small_is_told_before_anything_is_made(aws: Account, pushed: Project) -> None:
+    aws.quotas.values["ml.m5.large for endpoint usage"] = 0
+
+    line = last_line(pushed.verb("deploy"), 2)
+
+    assert line.startswith(
+        "do/deploy: 1 of ml.m5.large are needed, but the account may have 0 in us-east-1: ask for more"
+    )
+    assert aws.called("sagemaker:CreateModel") == []
+
+
+def test_an_update_needs_room_for_the_old_instances_beside_the_new_ones(aws: Account, deployed: Project) -> None:
+    aws.quotas.values["ml.m5.large for endpoint usage"] = 1
+    deployed.set(STARTUP_TIMEOUT="700")
+
+    assert "2 of ml.m5.large are needed" in last_line(deployed.verb("deploy"), 2)
+
+
+def test_what_may_not_be_read_is_passed_over_with_a_note(aws: Account, pushed: Project) -> None:
+    aws.client("iam").create_role(RoleName="own", Path="/service-role/", AssumeRolePolicyDocument=json.dumps(TRUST))
+    pushed.set(ROLE_ARN=ROLE)
+    aws.refuse("iam:GetRole", times=-1, code="AccessDenied")
+    aws.refuse("service-quotas:ListServiceQuotas", times=-1)
+
+    done = pushed.verb("deploy")
+
+    expect_success(done)
+    assert "note: whether SageMaker may take the role own can't be seen here" in done.stderr
+    assert "note: the quota of the instance type can't be seen here" in done.stderr
+
+
+def test_a_role_of_the_users_own_is_taken(aws: Account, pushed: Project) -> None:
+    aws.client("iam").create_role(RoleName="own", Path="/service-role/", AssumeRolePolicyDocument=json.dumps(TRUST))
+    pushed.set(ROLE_ARN=ROLE)
+
+    expect_success(pushed.verb("deploy"))
+
+    assert created(aws, "Model")["ExecutionRoleArn"] == ROLE
+    assert aws.called("iam:CreateRole") == []
+
+
+@pytest.mark.parametrize(
+    ("arn", "principal", "why"),
+    [
+        (ROLE, "", "there is no role own"),
+        (ROLE, "lambda.amazonaws.com", "the role own does not trust sagemaker.amazonaws.com"),
+        (ROLE.replace("1234", "9999"), "", "it is of another account than the credentials"),
+    ],
+)
+def test_a_role_that_sagemaker_can_not_take_is_refused(
+    aws: Account, pushed: Project, arn: str, principal: str, why: str
+) -> None:
+    if principal:
+        trust = json.dumps(TRUST).replace("sagemaker.amazonaws.com", principal)
+        aws.client("iam").create_role(RoleName="own", Path="/service-role/", AssumeRolePolicyDocument=trust)
+    pushed.set(ROLE_ARN=arn)
+
+    assert refusal(pushed.verb("deploy"), 3) == (
+        f"do/deploy: ROLE_ARN is wrong: {why}: type do/config set ROLE_ARN ..."
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"MIN_INSTANCES": "3"}, "MAX_INSTANCES=1 is less than MIN_INSTANCES=3: type do/config set MAX_INSTANCES 3"),
+        (
+            {"DEPLOYMENT_STRATEGY": "rolling"},
+            "DEPLOYMENT_STRATEGY=rolling needs two instances: type do/config set MIN_INSTANCES 2",
+        ),
+        (
+            {"VPC_SUBNETS": "subnet-1"},
+            "VPC_SUBNETS needs a security group: type do/config set VPC_SECURITY_GROUPS sg-...",
+        ),
+        (
+            {"DATA_CAPTURE_PERCENT": "5"},
+            "DATA_CAPTURE_PERCENT needs a place in S3: type do/config set DATA_CAPTURE_URL s3://...",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(pushed: Project, settings: dict[str, str], line: str) -> None:
+    pushed.set(**settings)
+
+    assert refusal(pushed.verb("deploy"), 3) == f"do/deploy: {line}"
+
+
+def test_an_endpoint_of_the_same_name_that_is_not_the_projects_is_left_alone(aws: Account, pushed: Project) -> None:
+    expect_success(pushed.verb("deploy"))
+    (tags,) = (tags for arn, tags in aws.endpoints.tags.items() if arn.endswith(":endpoint/my-model"))
+    tags["mcc-template:project"] = "somebody-elses"
+    pushed.set(STARTUP_TIMEOUT="700")
+
+    line = last_line(pushed.verb("deploy"), 4)
+
+    assert line.startswith("do/deploy: the endpoint my-model was not made by this project")
+    assert aws.called("sagemaker:UpdateEndpoint") == []
+
+
+# forms
+
+
+def test_a_dry_run_prints_every_call_with_its_parameters_and_makes_none(aws: Account, pushed: Project) -> None:
+    done = pushed.verb("deploy", "--dry-run")
+
+    expect_success(done)
+    assert aws.changes() == []
+    calls = [line.removeprefix("would call ") for line in done.stdout.splitlines() if line.startswith("would call")]
+    assert calls == [
+        "iam CreateRole",
+        "iam PutRolePolicy",
+        "sagemaker CreateModel",
+        "sagemaker CreateEndpointConfig",
+        "sagemaker CreateEndpoint",
+    ]
+    assert '"InstanceType": "ml.m5.large"' in done.stdout
+    assert "123456789012" not in done.stdout + done.stderr
+
+
+def test_what_a_dry_run_shows_is_what_is_then_done(aws: Account, deployed: Project) -> None:
+    deployed.set(MIN_INSTANCES="2", MAX_INSTANCES="5", CONTAINER_ENVIRONMENT="A=1")
+    shown = deployed.verb("deploy", "--dry-run").stdout
+    aws.calls.clear()
+
+    expect_success(deployed.verb("deploy"))
+
+    planned = [line.split()[2:] for line in shown.splitlines() if line.startswith("would call")]
+    assert [":".join(call) for call in planned] == aws.changes()
+
+
+def test_a_dry_run_with_nothing_to_change_says_so(deployed: Project) -> None:
+    assert deployed.verb("deploy", "--dry-run").stdout == "nothing to change\n"
+
+
+def test_json_is_one_document(aws: Account, pushed: Project) -> None:
+    document = json.loads(pushed.verb("deploy", "--json").stdout)
+
+    assert {key: document[key] for key in ("endpoint", "region", "status", "changed", "instances")} == {
+        "endpoint": "my-model",
+        "region": "us-east-1",
+        "status": "InService",
+        "changed": True,
+        "instances": 1,
+    }
+    assert document["endpoint_config"] == document["wanted_endpoint_config"]
+
+
+def test_json_tells_of_a_rollback(aws: Account, deployed: Project) -> None:
+    aws.endpoints.end("RolledBack", "alarm")
+    deployed.set(STARTUP_TIMEOUT="700")
+
+    done = deployed.verb("deploy", "--json")
+
+    document = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert document["endpoint_config"] != document["wanted_endpoint_config"]
+    assert document["error"].startswith("rolled back to what it served before")
+
+
+# partitions and names
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "registry"),
+    [
+        ("cn-north-1", "aws-cn", "dkr.ecr.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "aws-us-gov", "dkr.ecr.us-gov-west-1.amazonaws.com"),
+    ],
+)
+def test_each_partition_has_its_own_names(aws: Account, make: Make, region: str, partition: str, registry: str) -> None:
+    project = make(aws_region=region)
+    push(project, aws)
+
+    expect_success(project.verb("deploy"))
+
+    model = created(aws, "Model")
+    assert model["PrimaryContainer"]["Image"].startswith(f"123456789012.{registry}/my-model@sha256:")
+    assert model["ExecutionRoleArn"] == f"arn:{partition}:iam::123456789012:role/my-model-sagemaker"
+
+
+def test_the_longest_project_name_deploys(aws: Account, make: Make) -> None:
+    project = make(project_name="m" * 46)
+    push(project, aws)
+
+    expect_success(project.verb("deploy"))
+    project.set(STARTUP_TIMEOUT="700", MAX_INSTANCES="2")
+    expect_success(project.verb("deploy"))
+
+
+def test_a_call_that_is_logged_shows_its_parameters_but_no_account(aws: Account, pushed: Project) -> None:
+    done = pushed.verb("deploy", "-v")
+
+    assert '+ sagemaker CreateEndpoint {"EndpointName": "my-model"' in done.stderr
+    assert "123456789012" not in done.stdout + done.stderr
