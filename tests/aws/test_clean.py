@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -158,6 +159,23 @@ def test_what_has_the_name_but_not_the_tag_stays(aws: Account, project: Project)
     done = project.verb("clean", "--aws", "images", "bucket", "build", "--yes")
 
     assert (done.returncode, done.stdout) == (0, "nothing to remove\n")
+
+
+def test_a_bucket_with_an_object_that_may_not_be_deleted_stays_and_the_reason_is_told(
+    aws: Account, project: Project
+) -> None:
+    bucket = bucket_of("my-model")
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags("my-model")})
+    kept = datetime.now(timezone.utc) + timedelta(days=1)
+    s3.put_object(Bucket=bucket, Key="model", Body=b"", ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=kept)
+
+    done = project.verb("clean", "--aws", "bucket", "--yes")
+
+    assert done.returncode == 4
+    assert f"can't delete model in {bucket}: " in done.stderr
+    assert "bucket" in has(aws)
 
 
 def test_a_dry_run_shows_the_plan_and_every_call_and_removes_nothing(aws: Account, deployed: Project) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lib.aws import bucket, definitions, deployment, endpoint, names, roles, scaling
 from lib.aws.calls import Aws
+from lib.cli import ExitCode, VerbError
 
 DELETED_AT_ONCE = 1000  # objects in one request to S3
 
@@ -135,7 +136,9 @@ def _is_ours(aws: Aws, arn: str) -> bool:
 
 def _remove_bucket(aws: Aws, name: str) -> None:
     while batch := list(islice(_versions(aws, name), DELETED_AT_ONCE)):
-        aws.change("s3", "DeleteObjects", Bucket=name, Delete={"Objects": batch, "Quiet": True})
+        answer = aws.change("s3", "DeleteObjects", Bucket=name, Delete={"Objects": batch, "Quiet": True})
+        for error in answer.get("Errors", ()):  # S3 answers 200 all the same
+            raise VerbError(f"can't delete {error['Key']} in {name}: {error['Message']}", ExitCode.AWS_ERROR)
         if aws.dry_run:
             break
     aws.change("s3", "DeleteBucket", Bucket=name)
