@@ -130,6 +130,7 @@ class Answers(ContextHook):
         if OLD_COPY in str(conf["dst_path"]):
             self._policy_record = conf["data"].get(POLICY_RECORD, {})
         elif path:
+            # an extension of its own, because Copier loads each file of extensions/ alone: jinja2 knows no type for it
             self._policy = self.environment.read_policy(path, asked)  # type: ignore[attr-defined]
             self._policy_record = self._policy.record()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,28 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.aws.runtime import Runtime
 from tests.verbs.conftest import Done
-from tests.verbs.contract_server import Reply, Request, RightServer, running, typed
+from tests.verbs.contract_server import RightServer, running
 from tests.verbs.faults import WrongInTheLastBit
-
-
-class Runtime(RightServer):
-    """SageMaker's side: passes requests to the container, and wraps its errors."""
-
-    def __init__(self, container: RightServer) -> None:
-        super().__init__()
-        self.container = container
-        self.regions: set[str] = set()
-
-    def answer(self, request: Request) -> Reply:
-        self.regions.add(request.headers["authorization"].split("/")[2])
-        if request.path != "/endpoints/my-endpoint/invocations":
-            return Reply(400, b"{}", typed("application/json") | {"X-Amzn-ErrorType": "ValidationError"})
-        reply = self.container.answer(Request("POST", "/invocations", request.headers, request.body))
-        if reply.status == 200:
-            return reply
-        error = {"OriginalStatusCode": reply.status, "OriginalMessage": reply.body.decode()}
-        return Reply(424, json.dumps(error).encode(), typed("application/json") | {"X-Amzn-ErrorType": "ModelError"})
 
 
 @pytest.fixture
@@ -63,16 +44,16 @@ def test_the_endpoint_is_asked_in_the_region_of_do_config_and_passes(tested: Pat
     file = tested / "do" / "config.env"
     file.write_text(file.read_text().replace("AWS_REGION=us-east-1", "AWS_REGION=eu-south-2"))
 
-    done = run_tests(tested, url, ENDPOINT_NAME="my-endpoint")
+    done = run_tests(tested, url, ENDPOINT_NAME="my-model")
 
     assert "2 passed" in done.stdout, done.stdout
-    assert runtime.regions == {"eu-south-2"}
+    assert {request.headers["authorization"].split("/")[2] for request in runtime.requests} == {"eu-south-2"}
 
 
 def test_an_endpoint_that_answers_otherwise_fails(tested: Path, runtime: Runtime, url: str) -> None:
     runtime.container = WrongInTheLastBit()
 
-    assert "1 failed, 1 passed" in run_tests(tested, url, ENDPOINT_NAME="my-endpoint").stdout
+    assert "1 failed, 1 passed" in run_tests(tested, url, ENDPOINT_NAME="my-model").stdout
 
 
 def test_without_a_name_the_tests_are_skipped_and_say_why(tested: Path, url: str) -> None:
