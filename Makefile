@@ -7,7 +7,7 @@ ROWS ?= 1
 # tests that run side by side; the others start servers, whose times they look at
 APART := $(addprefix tests/,aws catalog fleet questions renders repository updates)
 
-.PHONY: help demo test test-containers lint format bench bench-fleet catalog requirements goldens docs release clean
+.PHONY: help demo test test-engines test-containers lint format bench bench-fleet catalog requirements goldens docs release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -15,9 +15,12 @@ help:  ## show this list
 demo: .venv/ready  ## render a project, train its sample, serve it, check it and ask it for a prediction
 	@$(BIN)/python scripts/demo.py
 
-test: .venv/ready  ## run all tests but those of the images
+test: .venv/ready  ## run all tests but those of the images and of the real engines
 	@$(BIN)/pytest --numprocesses=auto --dist=loadfile $(APART)
-	@$(BIN)/pytest $(addprefix --ignore=,tests/containers $(APART))
+	@$(BIN)/pytest $(addprefix --ignore=,tests/containers tests/real_engines $(APART))
+
+test-engines: .venv/ready  ## serve a real model with the real vLLM on the CPU; needs it in ENGINES_DIR
+	@$(BIN)/pytest tests/real_engines
 
 test-containers: .venv/ready  ## build and check the images of all projects; needs a Docker engine
 	@$(BIN)/pytest tests/containers

@@ -104,7 +104,7 @@ class Answers(ContextHook):
         computed = [name for name, question in questions.items() if is_computed(question)]
         asked = [name for name in questions if name not in computed]
         self._check_names(conf["data"], asked, computed)
-        self.questions, self._ahead = questions, asked
+        self.questions, self._ahead = questions, list(questions)
         self._find_policy(conf, asked)
 
         defaults = conf["settings"].defaults
@@ -120,9 +120,16 @@ class Answers(ContextHook):
                 defaults[name] = value
                 self._origins[name] = variable
         for name in self._policy.questions if self._policy else []:
-            if name not in defaults and self._refusal_of_default(name, context):
-                defaults[name] = self._policy.default(name, NO_DEFAULT)
-                self._origins[name] = f"policy {self._policy.title}: {name}"
+            self._replace_refused_default(name, context)
+
+    def _replace_refused_default(self, name: str, context: Mapping[str, Any]) -> str:
+        """Why the policy refuses a question's own default, in place of which it has another, or none; else empty."""
+        defaults = context["_copier_conf"]["settings"].defaults
+        refusal = self._refusal_of_default(name, context)
+        if refusal and name not in defaults:
+            defaults[name] = self._policy.default(name, NO_DEFAULT)
+            self._origins[name] = f"policy {self._policy.title}: {name}"
+        return refusal
 
     def _find_policy(self, conf: Mapping[str, Any], asked: list[str]) -> None:
         """Read the policy that applies. A project as it was, which an update renders first, keeps what it recorded."""
@@ -231,40 +238,40 @@ class Answers(ContextHook):
     def _check_default(self, name: str, context: Mapping[str, Any]) -> None:
         """Refuse the question's own default where the policy does, unless the user is asked for another answer."""
         conf = context["_copier_conf"]
-        is_asked = name in conf["settings"].defaults and self.questions[name].get("ask", True) and not conf["defaults"]
-        if (refusal := self._refusal_of_default(name, context)) and not is_asked:
+        refusal = self._replace_refused_default(name, context)
+        has_default = conf["settings"].defaults.get(name, NO_DEFAULT) != NO_DEFAULT
+        is_asked = self.questions[name].get("ask", True) and not conf["defaults"]
+        if refusal and not has_default and not is_asked:
             default = self.render(self.questions[name]["default"], context)
             raise UserMessageError(f"{name}={shown(default)}, the default: {refusal}")
 
     def _require(self, origin: str, name: str, value: Any, context: Mapping[str, Any]) -> None:
         if problem := self.problem(name, value, context) or self._refusal(name, value):
-            raise UserMessageError(f"{origin}={shown(value)}: {problem}")
+            seen = "..." if self.environment.call_test("token", str(value)) else value  # a token stays secret
+            raise UserMessageError(f"{origin}={shown(seen)}: {problem}")
 
     def problem(self, name: str, value: Any, context: Mapping[str, Any]) -> str:
         """What is wrong with an answer, in one line; empty where it is right."""
         question = self.questions[name]
-        if question["type"] == "bool":
-            return "" if str(value).lower() in YES | NO else "answer true or false"
+        if question["type"] == "bool" and str(value).lower() not in YES | NO:
+            return "answer true or false"
         choices = self.choices(name, context)
         items = as_list(value) if question.get("multiselect") else [value]
         if items is None:
             return f"give a list, such as {name}='[{next(iter(choices))}]'"
         if not all(isinstance(item, (str, int, float)) for item in items):
             return "give a text, in quotes where it is empty"
-        answers: list[Any] = [str(item) for item in items]
-        if question["type"] == "int":
-            if not re.fullmatch(r"-?[0-9]{1,9}", answers[0]):
-                return "give a whole number"
-            answers = [int(answers[0])]
+        if question["type"] == "int" and not re.fullmatch(r"-?[0-9]{1,9}", str(items[0])):
+            return "give a whole number"
+        multiselect = question.get("multiselect")
+        answers = [str(item) for item in items] if multiselect else [self.as_recorded(name, value)]
         for answer in answers if choices else []:
             if answer not in choices:
                 return f"choose {' or '.join(choices)}{self._did_you_mean(answer, choices)}"
             if choices[answer]:
                 return choices[answer]
         validator = question.get("validator", "")
-        return one_line(
-            self.render(validator, {**context, name: answers if question.get("multiselect") else answers[0]})
-        )
+        return one_line(self.render(validator, {**context, name: answers if multiselect else answers[0]}))
 
     def choices(self, name: str, context: Mapping[str, Any]) -> dict[str, str]:
         """The values to choose from, each with the reason why it can't be chosen now, which is mostly empty."""

@@ -16,12 +16,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, meta
+from jinja2 import Environment, StrictUndefined, UndefinedError, meta
 
 from extensions.answers import NO, POLICY_RECORD, YES, Answers, as_list, is_computed, load_questions
 from extensions.context import load_catalog
+from extensions.engines import Engines
+from extensions.models import Models
 from extensions.names import PATTERNS, Names
 from extensions.policy import KEYS, PLAIN_TEXT, RULES
+from extensions.sizing import Sizing
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "docs" / "answers.schema.json"
@@ -34,9 +37,13 @@ Box = dict[str, frozenset[Any]]  # combinations of answers: any of these to each
 CATALOG = load_catalog()
 QUESTIONS = load_questions(ROOT)
 ASKED = {name: question for name, question in QUESTIONS.items() if not is_computed(question)}
-ENVIRONMENT = Environment(extensions=[Names], undefined=StrictUndefined, autoescape=False)
+EXTENSIONS = [Names, Engines, Models, Sizing]  # what questions are written with
+ENVIRONMENT = Environment(extensions=EXTENSIONS, undefined=StrictUndefined, autoescape=False)
 CHECKS = Answers(ENVIRONMENT)
 CHECKS.questions = QUESTIONS
+
+# Which model it is, is left to Copier; so is whether it fits on an instance.
+UNKNOWN = {"model_shape": None}
 
 # Those among which a question for a number takes some.
 NUMBERS = range(-1, 5000)
@@ -139,13 +146,21 @@ def list_schema(name: str, accepted: list[Any]) -> Json:
 
 
 def text_schema(name: str) -> Json:
-    """A text of the form that the validator asks for."""
-    test = re.search(rf"\b{name} is not (\w+)", ASKED[name]["validator"])
+    """A text of the form that the validator asks for, and not of one that it refuses."""
+    validator = ASKED[name]["validator"]
+    test = re.search(rf"\b{name} is not (\w+)", validator)
     if not test:
         return integer_schema(name) if ASKED[name]["type"] == "int" else {"type": "string"}
-    pattern = PATTERNS[test[1]].pattern.replace(r"\Z", "$")
-    form = {"type": "string", "pattern": f"^({pattern}){END}"}
+    form: Json = {"type": "string", "pattern": whole(test[1])}
+    if refused := re.search(rf"\b{name} is (?!not\b)(\w+)", validator):
+        form["not"] = {"pattern": whole(refused[1])}
     return form if CHECKS.problem(name, "", values({})) else {"anyOf": [{"const": ""}, form]}
+
+
+def whole(test: str) -> str:
+    """The pattern that one of the tests in validators looks for, for a whole text."""
+    pattern = PATTERNS[test].pattern.replace(r"\Z", "$")
+    return f"^({pattern}){END}"
 
 
 def integer_schema(name: str) -> Json:
@@ -211,7 +226,10 @@ def outcomes_of(name: str) -> dict[str, list[Any] | None]:
 
 def combined(combination: Values) -> Values | None:
     """All answers and computed values with these answers; None where they don't go together."""
-    context = values(combination)
+    try:
+        context = values(combination)
+    except UndefinedError:  # such as the image of a web application for a generative model
+        return None
     together = all(context[name] == answer for name, answer in combination.items())
     return context if together and not problems(context, [*combination]) else None
 
@@ -301,12 +319,14 @@ def values(given: Values) -> Values:
 
 def default(name: str, context: Values) -> Any:
     """A question's default as Copier would record it."""
+    if name in UNKNOWN:
+        return UNKNOWN[name]
     question = QUESTIONS[name]
     rendered = CHECKS.render(question["default"], context)
     if question["type"] == "bool":
         return rendered.lower() in YES
-    if question["type"] == "int":
-        return int(rendered)
+    if question["type"] in ("int", "json"):
+        return json.loads(rendered)
     return as_list(rendered) if question.get("multiselect") else rendered
 
 

@@ -20,6 +20,17 @@ PAGE = ROOT / "docs" / "questions.md"
 GENERATED = re.compile(r"(?<=<!-- generated -->\n).*(?=<!-- end -->)", flags=re.DOTALL)
 HEADINGS = ["Question", "Type", "Choices", "Default", "Asked", "Environment", "What it asks"]
 
+# The answers that the choices of other questions depend on.
+DEFAULTS = {"_folder_name": "my-model", "workload": None, "min_instances": 1}
+OTHER_ANSWERS = [
+    *({"model_kind": "predictive", "framework": name, "model_server": "fastapi"} for name in CATALOG["frameworks"]),
+    *(
+        {"model_kind": "generative", "framework": "sklearn", "model_server": name}
+        for name, row in CATALOG["model_servers"].items()
+        if "generative" in row["kinds"]
+    ),
+]
+
 Question = dict[str, Any]
 
 
@@ -45,16 +56,23 @@ def cells(name: str, question: Question) -> list[str]:
         f"`{render(question['default'])}`".replace("``", "empty"),
         asked(question),
         ", ".join(f"`{variable}`" for variable in variables),
-        " ".join(question["help"].split()),
+        " ".join(render(question["help"]).split()),
     ]
 
 
 def choices(question: Question) -> list[str]:
-    """The values to choose from, with whichever framework."""
+    """The values to choose from, with whichever other answers."""
     found: dict[str, None] = {}
-    for framework in CATALOG["frameworks"]:
-        found |= dict.fromkeys(yaml.safe_load(render(question.get("choices", "{}"), framework)).values())
+    for answers in OTHER_ANSWERS:
+        found |= dict.fromkeys(values(question.get("choices", []), answers))
     return list(found)
+
+
+def values(offered: Any, answers: dict[str, str]) -> list[str]:
+    """The values of a question's `choices` with these answers."""
+    if isinstance(offered, list):
+        return offered
+    return list(yaml.safe_load(render(offered, answers)).values())
 
 
 def asked(question: Question) -> str:
@@ -64,13 +82,12 @@ def asked(question: Question) -> str:
     return f"where {question['when'].strip('{ }')}" if "when" in question else "yes"
 
 
-def render(value: Any, framework: str = "sklearn") -> str:
-    """A value of a question as it is with this framework and everything else at its default."""
+def render(value: Any, answers: dict[str, str] | None = None) -> str:
+    """A value of a question as it is with these answers and everything else at its default."""
     if not isinstance(value, str):
         return json.dumps(value)
     environment = Environment(extensions=[Names], undefined=StrictUndefined)
-    answers = {"_folder_name": "my-model", "model_kind": "predictive", "framework": framework, "min_instances": 1}
-    return environment.from_string(value).render(catalog=CATALOG, **answers)
+    return environment.from_string(value).render(catalog=CATALOG, **DEFAULTS, **(answers or OTHER_ANSWERS[0]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Jinja tests and filters for names: of AWS resources, roles, images, files, and of choices that were mistyped."""
+"""Jinja tests and filters for names: of AWS resources, models, images, files, and of choices that were mistyped."""
 
 from __future__ import annotations
 
@@ -28,6 +28,22 @@ IMAGE_REFERENCE = re.compile(
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
 )
 
+# The Hub's rule for the names of organisations and models.
+MODEL_ID = re.compile(r"(?=.{3,96}\Z)(?!.*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(?<![.-])")
+
+GIT_REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+
+# A token of Hugging Face or NVIDIA is never an answer; a secret that holds it is named, or given by its ARN.
+TOKEN = re.compile(r"hf_[A-Za-z0-9]{8,}|nvapi-[A-Za-z0-9_-]{8,}")
+SECRET_REFERENCE = re.compile(
+    r"(arn:aws(-[a-z]+)*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}"
+)
+
+# What an option of an engine may be called, or take as a name.
+OPTION_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+TOKEN_COUNT = re.compile(r"[1-9][0-9]{2,6}")
+
 # Letters, digits, blanks and the signs of ordinary paths, on Windows too; nothing that means something to a shell.
 FILE_PATH = re.compile(r"[A-Za-z0-9 ._/\\:~+@,=-]{1,255}")
 
@@ -54,6 +70,12 @@ PATTERNS = {
     "role_arn": ROLE_ARN,
     "image_reference": IMAGE_REFERENCE,
     "file_path": FILE_PATH,
+    "model_id": MODEL_ID,
+    "git_revision": GIT_REVISION,
+    "token": TOKEN,
+    "secret_reference": SECRET_REFERENCE,
+    "option_value": OPTION_VALUE,
+    "token_count": TOKEN_COUNT,
     "vpc_subnets": VPC_SUBNETS,
     "vpc_security_groups": VPC_SECURITY_GROUPS,
     "kms_key": KMS_KEY,
@@ -66,13 +88,14 @@ PATTERNS = {
 
 
 class Names(Extension):
-    """Adds the tests that are in `patterns`, and the filters below."""
+    """Adds a test for each pattern above, such as `project_name`, and the filters below."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         for name, pattern in PATTERNS.items():
             environment.tests[name] = lambda value, pattern=pattern: bool(pattern.fullmatch(value))
         environment.filters["did_you_mean"] = did_you_mean
+        environment.filters["fitting"] = fitting
         environment.filters["labelled"] = labelled
         environment.filters["partition"] = partition
 
@@ -83,6 +106,15 @@ def did_you_mean(value: str, names: Iterable[str]) -> str:
     begun = [name for name in known if name.startswith(f"{value}_")]
     near = begun[:2] or difflib.get_close_matches(value, known, n=2, cutoff=0.7)
     return f" - did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def fitting(rows: dict[str, dict[str, Any]], **chosen: str) -> dict[str, dict[str, Any]]:
+    """The rows that go with what was chosen: `kinds=generative` leaves out rows whose `kinds` don't list it."""
+    return {
+        name: row
+        for name, row in rows.items()
+        if all(choice in row.get(key, [choice]) for key, choice in chosen.items())
+    }
 
 
 def labelled(rows: dict[str, dict[str, Any]]) -> str:

@@ -19,7 +19,7 @@ TEMPLATE_PARTS = ["copier.yml", "extensions", "migrations", "questions", "tasks"
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No answers in the environment and no settings of the user's."""
+    """No answers in the environment, no settings of the user's, and no Hugging Face Hub to ask."""
     with pytest.MonkeyPatch.context() as patch:
         for variable in os.environ:
             if variable.startswith("MCC_") or variable == "AWS_REGION":
@@ -27,6 +27,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         settings = tmp_path_factory.mktemp("settings") / "settings.yml"
         settings.write_text("{}\n")
         patch.setenv("COPIER_SETTINGS_PATH", str(settings))
+        patch.setenv("HF_HUB_OFFLINE", "1")
         yield
 
 

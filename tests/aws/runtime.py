@@ -6,6 +6,7 @@ import json
 import struct
 import zlib
 
+from tests.engines import contract_server as generative
 from tests.verbs.contract_server import JSON, Reply, Request, RightServer, typed
 
 ERROR = "X-Amzn-ErrorType"
@@ -13,6 +14,26 @@ ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 PASSED_ON = ("content-type", "accept", ATTRIBUTES)
 ANSWERED = {"Content-Type": "Content-Type", "X-Amzn-SageMaker-Custom-Attributes": "X-Amzn-SageMaker-Custom-Attributes"}
 STREAMED = "/invocations-response-stream"
+
+
+class LanguageModel(RightServer):
+    """A container that keeps the generative contract."""
+
+    def __init__(self, engine: generative.RightServer) -> None:
+        super().__init__()
+        self.engine = engine
+
+    def answer(self, request: Request) -> Reply:
+        try:
+            self.engine.content_type(request.headers["content-type"])
+            document = self.engine.parse(request.body)
+            self.engine.check(document)
+        except generative.Refusal as refusal:
+            status, error = self.engine.refuse(refusal)
+            return Reply(status, json.dumps(error).encode(), typed(JSON))
+        if document.get("stream"):
+            return Reply(200, "".join(self.engine.stream(document)).encode(), typed(self.engine.stream_type()))
+        return Reply(200, json.dumps(self.engine.answer(document)).encode(), typed(JSON))
 
 
 class Runtime(RightServer):
@@ -45,7 +66,8 @@ class Runtime(RightServer):
         if self.breaks_off:
             error = json.dumps({"Message": "the container hung up", "ErrorCode": "StreamBroken"}).encode()
             second = event("ModelStreamError", error, kind="exception")
-        return Reply(200, first + second, typed("application/vnd.amazon.eventstream"))
+        content_type = {"X-Amzn-SageMaker-Content-Type": reply.headers["Content-Type"]}
+        return Reply(200, first + second, typed("application/vnd.amazon.eventstream") | content_type)
 
 
 def model_error(reply: Reply) -> Reply:

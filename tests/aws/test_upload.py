@@ -107,3 +107,9 @@ def test_a_local_container_of_a_project_whose_model_comes_from_s3_gets_the_copy_
 
     (started,) = [call for call in from_s3.docker_calls() if call[0] == "run"]
     assert started[started.index("--volume") + 1] == f"{from_s3.path}/model:/opt/ml/model:ro"
+
+
+def test_weights_of_a_generative_model_are_asked_for_as_a_folder(make: Make) -> None:
+    line = refusal(make(model_kind="generative", model_source="s3").verb("upload"), 5)
+
+    assert line.endswith("type mkdir -p model && cp -r YOUR_MODEL/. model")

@@ -19,6 +19,8 @@ from extensions.context import CATALOG, load_catalog
 from tests.conftest import ROOT
 
 TABLES = load_catalog()
+DEFAULT_INSTANCE = "ml.m5.large"  # of predictive models
+WEB_APPLICATIONS = {name: row for name, row in TABLES["model_servers"].items() if row["kinds"] == ["predictive"]}
 
 
 @pytest.fixture
@@ -42,6 +44,8 @@ def test_every_row_has_the_form_of_its_table() -> None:
         ("instances", "ml.m5.large", "vcpu", "2"),
         ("instances", "ml.m5.large", "gpus", 1),
         ("regions", "us-east-1", "registry_account", "1"),
+        ("model_servers", "vllm", "settings", {"max_len": {"max-model-len": None}}),
+        ("models", "Qwen/Qwen3-4B", "latent", 576),
     ],
 )
 def test_schema_notices_a_wrong_row(table: str, name: str, key: str, wrong: object) -> None:
@@ -62,14 +66,17 @@ def test_no_row_is_written_twice() -> None:
 def test_defaults_of_questions_are_in_the_catalogue() -> None:
     questions = load_questions(ROOT)
 
-    assert questions["instance_type"]["default"] in TABLES["instances"]
+    assert DEFAULT_INSTANCE in questions["instance_type"]["default"]
+    assert DEFAULT_INSTANCE in TABLES["instances"]
+    assert questions["model_id"]["default"] in TABLES["models"]
+    assert questions["profile"]["default"] in TABLES["profiles"]
     assert questions["aws_region"]["default"] in TABLES["regions"]
     assert questions["codebuild_compute_type"]["default"] in TABLES["codebuild_compute_types"]
     assert questions["framework"]["default"] in TABLES["frameworks"]
 
 
 def test_default_instance_runs_what_most_machines_build() -> None:
-    default = TABLES["instances"][load_questions(ROOT)["instance_type"]["default"]]
+    default = TABLES["instances"][DEFAULT_INSTANCE]
 
     assert default["architecture"] == "x86_64"
     assert "gpu" not in default
@@ -87,7 +94,7 @@ def test_framework_has_the_version_that_is_installed_in_its_images(framework: st
     image = {"python_full_version": f"{python}.0", "sys_platform": "linux", "platform_machine": "x86_64"}
     files = list(ROOT.glob(f"template/{{{{ {framework} }}}}/*/requirements.txt"))
 
-    assert len(files) == len(TABLES["model_servers"])
+    assert len(files) == len(WEB_APPLICATIONS)
     for path in files:
         lines = [line.rstrip(" \\") for line in path.read_text().splitlines() if re.match(r"[a-z]", line)]
         pins = [pin for pin in map(Requirement, lines) if pin.name in {row["package"], f"{row['package']}-cpu"}]

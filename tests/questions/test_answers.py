@@ -148,3 +148,13 @@ def test_trust_can_be_given_once_in_the_settings(
     copy()
 
     assert (tmp_path / "project" / ".copier-answers.yml").exists()
+
+
+def test_a_token_is_refused_with_the_reason_and_not_shown(refusal: Callable[..., str]) -> None:
+    token = "hf_" + "Q1w2E3r4" * 4
+
+    line = refusal(model_kind="generative", hf_token_secret=token)
+
+    assert line.startswith("hf_token_secret='...': that is a token itself, ")
+    assert "aws secretsmanager create-secret" in line
+    assert token not in line

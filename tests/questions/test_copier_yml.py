@@ -29,8 +29,10 @@ SETTINGS = {
 ASKED = [
     *("project_name", "model_kind", "framework", "model_format", "model_source", "model_path"),
     *("model_data_url", "model_package_arn"),
-    *("model_server", "base_image", "run_as_root"),
-    *("build_with", "codebuild_compute_type"),
+    *("model_id", "model_revision", "hf_token_secret", "model_files"),
+    *("model_server", "profile", "max_model_len", "quantization", "tensor_parallel"),
+    *("enable_lora", "tool_call_parser", "reasoning_parser", "base_image", "run_as_root"),
+    *("build_with", "codebuild_compute_type", "ngc_key_secret"),
     *("deploy_target", "aws_region", "instance_type", "role_arn"),
     *("min_instances", "max_instances", "deployment_strategy", "routing_strategy", "volume_size_gb"),
     *("startup_timeout", "download_timeout", "vpc_subnets", "vpc_security_groups", "kms_key", "network_isolation"),
@@ -45,7 +47,8 @@ def test_questions_are_asked_in_this_order() -> None:
 
 def test_what_most_users_never_change_is_not_asked() -> None:
     assert {name for name in ASKED if not QUESTIONS[name].get("ask", True)} == {
-        *("model_kind", "base_image", "run_as_root", "codebuild_compute_type", "deploy_target"),
+        *("model_revision", "model_files", "tensor_parallel", "enable_lora", "tool_call_parser", "reasoning_parser"),
+        *("base_image", "run_as_root", "codebuild_compute_type", "deploy_target"),
         *("min_instances", "max_instances", "deployment_strategy", "routing_strategy", "volume_size_gb"),
         *("startup_timeout", "download_timeout", "vpc_subnets", "vpc_security_groups", "kms_key", "network_isolation"),
         *("tags", "data_capture_percent", "data_capture_url", "container_environment"),

@@ -22,9 +22,14 @@ from tests.questions.conftest import Answers
 QUESTIONS = {name: question for name, question in load_questions(ROOT).items() if not is_computed(question)}
 CATALOG = load_catalog()
 
-# Another answer that a choice needs.
+GENERATIVE = {"model_kind": "generative"}
+OF_ENGINES = (
+    *("model_id", "model_revision", "hf_token_secret", "model_files", "profile", "max_model_len", "quantization"),
+    *("tensor_parallel", "enable_lora", "tool_call_parser", "reasoning_parser"),
+)
+
+# Other answers that a question needs, and those that a choice needs.
 NEEDED: dict[str, Answers] = {
-    **{name: {"framework": framework} for framework, row in CATALOG["frameworks"].items() for name in row["formats"]},
     "model_path": {"model_source": "local"},
     "model_data_url": {"model_source": "s3"},
     "model_package_arn": {"model_source": "registry"},
@@ -32,6 +37,23 @@ NEEDED: dict[str, Answers] = {
     "vpc_subnets": {"vpc_security_groups": "sg-1"},
     "vpc_security_groups": {"vpc_subnets": "subnet-1"},
     "data_capture_url": {"data_capture_percent": 10},
+    **dict.fromkeys(OF_ENGINES, GENERATIVE),
+    "ngc_key_secret": {**GENERATIVE, "model_server": "tensorrt-llm"},
+}
+NEEDED_BY_CHOICE: dict[tuple[str, str], Answers] = {
+    **{
+        ("model_format", name): {"framework": framework}
+        for framework, row in CATALOG["frameworks"].items()
+        for name in row["formats"]
+    },
+    **{
+        (question, name): {"model_kind": row["kinds"][0]}
+        for question in ("model_server", "model_source")
+        for name, row in CATALOG[f"{question}s"].items()
+        if "kinds" in row
+    },
+    # the default is a model that can be split so
+    **{("tensor_parallel", degree): {"instance_type": "ml.g6.48xlarge"} for degree in ("2", "4", "8")},
 }
 
 Cases = list[tuple[str, list[Any]]]
@@ -40,6 +62,18 @@ PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/churn/3"
 
 GOOD: Cases = [
     ("project_name", ["ab", "churn-model", "a1-b2-c3", "x" * LONGEST_PROJECT_NAME]),
+    ("model_id", ["Qwen/Qwen3-0.6B", "meta-llama/Llama-3.1-8B-Instruct", "me/my_model.v1", "a/b"]),
+    ("model_revision", ["", "main", "v1.0", "refs/pr/1", "c1899de289a04d12100db370d81485cdf75e47ca"]),
+    (
+        "hf_token_secret",
+        ["", "hf-token", "team/hf_token", "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:hf-token-a1B2c3"],
+    ),
+    ("model_files", ["", "../my models/llama"]),
+    ("ngc_key_secret", ["", "ngc-key", "arn:aws:secretsmanager:us-east-1:123456789012:secret:ngc-key-a1B2c3"]),
+    ("max_model_len", ["128", "8192", "40960"]),
+    ("enable_lora", [True, False]),
+    ("tool_call_parser", ["", "hermes", "qwen3_coder"]),
+    ("reasoning_parser", ["", "qwen3"]),
     ("model_path", ["", "model.pkl", "../my models/a+b=c,d@e~1.joblib", "/srv/model", r"C:\models\model.json"]),
     ("model_data_url", ["", "s3://my-bucket/models/churn.tar.gz", "s3://my.bucket/a/b=1/", "s3://my-bucket/"]),
     ("model_package_arn", ["", PACKAGE, PACKAGE.replace("arn:aws:", "arn:aws-us-gov:")]),
@@ -71,14 +105,26 @@ GOOD: Cases = [
 
 BAD: Cases = [
     ("project_name", ["", "a", "My-model", "my_model", "-a", "a-", "a--b", "1a", "x" * (LONGEST_PROJECT_NAME + 1)]),
-    ("model_kind", ["generative", ""]),
+    ("model_kind", ["generativ", ""]),
+    ("model_id", ["", "llama", "a/b/c", "https://huggingface.co/a/b", "-a/b", "a/b-", "a--b/c", "a/" + "x" * 96]),
+    ("model_revision", ["-x", "a..b", "a b"]),
+    ("hf_token_secret", ["hf_abcdefghijklmnopqrstuvwxyz", "my secret", "arn:aws:iam::123456789012:role/r", "a,b"]),
+    ("model_files", ["a|b", "*"]),
+    ("ngc_key_secret", ["nvapi-abcdefghijklmnopqrstuvwxyz", "my key", "a,b"]),
+    ("profile", ["fast", ""]),
+    ("max_model_len", ["", "0", "8k", "-1", "8192.5", "40961", "99999999"]),
+    ("quantization", ["fp4", "awq"]),
+    ("tensor_parallel", ["3", "0", "16", "max"]),
+    ("enable_lora", ["perhaps"]),
+    ("tool_call_parser", ["herms", "qwen25", "a b"]),
+    ("reasoning_parser", ["qwen_3"]),
     ("framework", ["sklern", "pytorch", "", "SKLEARN", None, ["sklearn"], {"a": 1}]),
     ("model_format", ["onnx", "ubj"]),
-    ("model_source", ["S3", "hub"]),
+    ("model_source", ["S3", "hub", "huggingface"]),
     ("model_path", ["a|b", "a&b", "*.pkl"]),
     ("model_data_url", ["my-bucket/m.tar.gz", "s3://my-bucket", "s3://my-bucket/model.pkl", "s3://B/m.tar.gz"]),
     ("model_package_arn", ["churn/3", "arn:aws:sagemaker:us-east-1:1:model-package/churn/3", PACKAGE + "/x"]),
-    ("model_server", ["django"]),
+    ("model_server", ["django", "vllm"]),
     ("base_image", ["python", "Python:3.12", "python:", "python:3.12@sha256:1", "-x:1", "a b:1", "https://x/y:1"]),
     ("run_as_root", ["", "perhaps", 2]),
     ("build_with", ["podman"]),
@@ -133,7 +179,7 @@ HOSTILE = [
     "\x1b[31m",
     "mod\xe8le",
     "\u202emodel",
-    "x" * 2100,
+    "x" * 2500,
     "{{ 7 * 7 }}",
 ]
 
@@ -155,7 +201,7 @@ def cases(table: Cases) -> list[Any]:
 
 def others(name: str, value: Any) -> Answers:
     """The answers that this one needs beside it."""
-    return NEEDED.get(name, {}) | (NEEDED.get(value, {}) if name == "model_format" else {})
+    return NEEDED.get(name, {}) | NEEDED_BY_CHOICE.get((name, str(value)), {})
 
 
 @pytest.mark.parametrize(("name", "value"), cases(GOOD))
@@ -272,6 +318,70 @@ def test_role_is_in_the_partition_of_the_region(
     assert ask(aws_region=region, role_arn=f"arn:{partition}:iam::123456789012:role/r")["role_arn"]
 
 
+def test_region_has_a_known_registry_of_engine_images_or_the_image_is_named(
+    ask: Callable[..., Answers], refusal: Callable[..., str]
+) -> None:
+    isolated = {**GENERATIVE, "aws_region": "us-isof-east-1"}
+
+    assert "give one that you have there as base_image" in refusal(**isolated)
+    assert ask(**isolated, base_image="example.org/vllm:1.0")["aws_region"] == "us-isof-east-1"
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (
+            {"model_id": "Qwen/Qwen3-32B", "instance_type": "ml.g5.2xlarge"},
+            "instance_type='ml.g5.2xlarge': Qwen/Qwen3-32B in bf16 needs 61 GiB for its weights; ml.g5.2xlarge has "
+            "22 GiB; it fits on ml.g7e.2xlarge or ml.g6e.12xlarge, or with quantization fp8 on ml.g6e.xlarge",
+        ),
+        (
+            {"instance_type": "ml.m5.large"},
+            "instance_type='ml.m5.large': it has no GPU that the inference engines run on: choose a type such as "
+            "ml.g6.xlarge",
+        ),
+        (
+            {"model_id": "Qwen/Qwen2.5-7B-Instruct", "tensor_parallel": "8"},
+            "tensor_parallel='8': the attention heads of Qwen/Qwen2.5-7B-Instruct can be split over 1 or 2 or 4 GPUs",
+        ),
+        (
+            {"model_id": "openai/gpt-oss-20b", "quantization": "fp8"},
+            "quantization='fp8': openai/gpt-oss-20b is stored in mxfp4 already: take quantization=none",
+        ),
+        (
+            {"model_id": "microsoft/phi-4", "max_model_len": "20000"},
+            "max_model_len='20000': microsoft/phi-4 has a context of 16384 tokens: give at most that",
+        ),
+        (
+            {"network_isolation": True},
+            "network_isolation=True: the container could not download the model from the Hugging Face Hub: take "
+            "model_source=s3",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_served_so_is_refused_with_what_can(
+    refusal: Callable[..., str], given: Answers, line: str
+) -> None:
+    assert refusal(**GENERATIVE, **given) == line
+
+
+def test_the_smallest_instance_with_room_is_offered(ask: Callable[..., Answers]) -> None:
+    offered = {
+        model: ask(**GENERATIVE, model_id=model)["instance_type"] for model in ("Qwen/Qwen3-4B", "Qwen/Qwen3-32B")
+    }
+
+    assert offered == {"Qwen/Qwen3-4B": "ml.g6.xlarge", "Qwen/Qwen3-32B": "ml.g7e.2xlarge"}
+
+
+def test_a_model_whose_size_is_not_known_is_taken_with_a_note(
+    ask: Callable[..., Answers], capfd: pytest.CaptureFixture[str]
+) -> None:
+    values = ask(**GENERATIVE, model_id="me/unknown", instance_type="ml.g6.xlarge")
+
+    assert values["model_shape"] is None
+    assert "note: could not check on which instances me/unknown fits: " in capfd.readouterr().err
+
+
 def test_arm64_images_are_built_where_codebuild_has_a_machine_for_them(
     ask: Callable[..., Answers], refusal: Callable[..., str]
 ) -> None:
@@ -291,8 +401,15 @@ def test_arm64_images_are_built_where_codebuild_has_a_machine_for_them(
         ({"model_package_arn": PACKAGE}, "model_source == 'registry'"),
         ({"provision": True, "build_with": "docker"}, "build_with == 'codebuild'"),
         ({"train_sample": True, "model_source": "local"}, "model_source == 'sample'"),
+        ({"framework": "sklearn", "model_kind": "generative"}, "model_kind == 'predictive'"),
+        ({"model_id": "Qwen/Qwen3-4B"}, "model_kind == 'generative'"),
+        ({"hf_token_secret": "hf-token"}, "model_source == 'huggingface'"),
+        (
+            {"quantization": "fp8", "model_kind": "generative", "model_server": "tensorrt-llm"},
+            "model_server in ['vllm', 'sglang', 'lmi']",
+        ),
         ({"codebuild_compute_type": "BUILD_GENERAL1_SMALL", "build_with": "docker"}, "build_with == 'codebuild'"),
-        ({"test_types": ["local-model-cli"], "include_tests": False}, "include_tests"),
+        ({"test_types": ["local-model-cli"], "include_tests": False}, "model_kind == 'predictive' and include_tests"),
     ],
 )
 def test_refuses_an_answer_without_effect_and_says_what_it_needs(
@@ -304,7 +421,12 @@ def test_refuses_an_answer_without_effect_and_says_what_it_needs(
 @pytest.mark.parametrize(
     ("given", "on", "off"),
     [
-        ({}, ["project", "predictive", "tests"], []),
+        ({}, ["project", "predictive", "tests"], ["generative", "vllm"]),
+        (GENERATIVE, ["project", "generative", "vllm"], ["predictive", "sklearn", "fastapi", "sample", "tests"]),
+        ({**GENERATIVE, "model_server": "sglang"}, ["sglang"], ["vllm", "tensorrt_llm", "lmi", "djl"]),
+        ({**GENERATIVE, "model_server": "tensorrt-llm"}, ["tensorrt_llm"], ["vllm", "sglang", "lmi", "djl"]),
+        ({**GENERATIVE, "model_server": "lmi"}, ["lmi"], ["vllm", "sglang", "tensorrt_llm", "djl"]),
+        ({**GENERATIVE, "model_server": "djl"}, ["djl"], ["vllm", "sglang", "tensorrt_llm", "lmi"]),
         ({"framework": "sklearn"}, ["sklearn"], ["xgboost", "tensorflow"]),
         ({"framework": "xgboost"}, ["xgboost"], ["sklearn", "tensorflow"]),
         ({"framework": "tensorflow"}, ["tensorflow"], ["sklearn", "xgboost"]),

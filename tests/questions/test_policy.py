@@ -208,10 +208,10 @@ def test_refused_default_for_which_there_is_no_other_needs_an_answer(
 
 def test_refused_answer_at_a_prompt_is_asked_again(rules: WriteRules, questions_template: Path, tmp_path: Path) -> None:
     rules({"instance_type": {"pattern": r"ml\.m6g\..*", "reason": "R"}})
-    given = {"project_name": "churn", "framework": "sklearn", "model_format": "pkl"}
-    given |= {"model_source": "sample", "model_server": "flask", "build_with": "docker", "aws_region": "us-east-1"}
+    given = {"project_name": "churn", "model_kind": "predictive", "framework": "sklearn", "model_format": "pkl"}
+    given |= {"model_source": "sample", "model_server": "flask", "build_with": "docker"}
 
-    with keyboard("ml.c5.large\r" + "\x7f" * len("ml.c5.large") + "ml.m6g.large\r" + "\r" * 30):
+    with keyboard("\r" + "ml.c5.large\r" + "\x7f" * len("ml.c5.large") + "ml.m6g.large\r" + "\r" * 30):
         copier_package.run_copy(str(questions_template), tmp_path / "x", data=given, unsafe=True, skip_tasks=True)
 
     assert recorded(tmp_path / "x")["instance_type"] == "ml.m6g.large"
@@ -222,7 +222,10 @@ def test_refused_choice_at_a_prompt_ends_the_questions_in_one_line(
 ) -> None:
     rules({"framework": {"deny": ["xgboost"], "reason": "R"}})
 
-    with keyboard("\r" + "\x1b[B\r" + "\r" * 30), pytest.raises(UserMessageError, match=r"^framework='xgboost': R \("):
+    with (
+        keyboard("\r\r" + "\x1b[B\r" + "\r" * 30),
+        pytest.raises(UserMessageError, match=r"^framework='xgboost': R \("),
+    ):
         copier_package.run_copy(str(questions_template), tmp_path / "x", unsafe=True, skip_tasks=True)
 
 

@@ -22,10 +22,30 @@ from extensions.answers import is_computed, load_questions
 from tests.conftest import ROOT
 from tests.questions.conftest import Answers, TemplateRepository
 
-ASKED = [name for name, question in load_questions(ROOT).items() if not is_computed(question)]
+QUESTIONS = {name: question for name, question in load_questions(ROOT).items() if not is_computed(question)}
 
-# An answer to every question that isn't its default, and fits the others.
-UNUSUAL = {
+# An answer to every question of a kind of model that isn't its default, and fits the others.
+DEPLOYMENT = {
+    "min_instances": "2",
+    "max_instances": "4",
+    "deployment_strategy": "rolling",
+    "routing_strategy": "random",
+    "volume_size_gb": "50",
+    "startup_timeout": "900",
+    "download_timeout": "1200",
+    "vpc_subnets": "subnet-1",
+    "vpc_security_groups": "sg-1",
+    "kms_key": "alias/my-key",
+    "network_isolation": "true",
+    "tags": "team=pricing",
+    "data_capture_percent": "10",
+    "data_capture_url": "s3://my-bucket/captured",
+    "container_environment": "SERVING_WORKERS=2",
+    "ci": "github",
+    "renovate": "true",
+    "git_init": "false",
+}
+PREDICTIVE = {
     "project_name": "from-environment",
     "model_kind": "predictive",
     "framework": "xgboost",
@@ -43,25 +63,35 @@ UNUSUAL = {
     "role_arn": "arn:aws-us-gov:iam::123456789012:role/r",
     "include_tests": "true",
     "test_types": "[local-model-cli]",
-    "min_instances": "2",
-    "max_instances": "4",
-    "deployment_strategy": "rolling",
-    "routing_strategy": "random",
-    "volume_size_gb": "50",
-    "startup_timeout": "900",
-    "download_timeout": "1200",
-    "vpc_subnets": "subnet-1",
-    "vpc_security_groups": "sg-1",
-    "kms_key": "alias/my-key",
-    "network_isolation": "true",
-    "tags": "team=pricing",
-    "data_capture_percent": "10",
-    "data_capture_url": "s3://my-bucket/captured",
-    "container_environment": "SERVING_WORKERS=2",
     "provision": "true",
-    "ci": "github",
-    "renovate": "true",
-    "git_init": "false",
+    **DEPLOYMENT,
+}
+GENERATIVE = {
+    "project_name": "from-environment",
+    "model_kind": "generative",
+    "model_source": "huggingface",
+    "model_id": "Qwen/Qwen3-14B",
+    "model_revision": "v1.0",
+    "hf_token_secret": "hf-token",
+    "model_files": "nowhere",
+    "model_server": "sglang",
+    "profile": "low-latency",
+    "max_model_len": "16384",
+    "quantization": "fp8",
+    "tensor_parallel": "4",
+    "enable_lora": "true",
+    "tool_call_parser": "qwen25",
+    "reasoning_parser": "qwen3",
+    "base_image": "example.org/sglang:0.5.19",
+    "build_with": "codebuild",
+    "codebuild_compute_type": "BUILD_GENERAL1_LARGE",
+    "deploy_target": "realtime",
+    "aws_region": "us-gov-west-1",
+    "instance_type": "ml.g6.12xlarge",
+    "role_arn": "arn:aws-us-gov:iam::123456789012:role/r",
+    "provision": "true",
+    **DEPLOYMENT,
+    "network_isolation": "false",  # the Hub could not be reached
 }
 
 
@@ -114,19 +144,28 @@ def test_data_wins_over_environment_even_over_a_wrong_one(
     assert ask(framework="sklearn")["framework"] == "sklearn"
 
 
+def test_unusual_answers_are_there_for_every_question() -> None:
+    elsewhere = {"train_sample", "model_data_url", "model_package_arn", "ngc_key_secret"}  # with other answers
+    assert {*PREDICTIVE, *GENERATIVE, *elsewhere} == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("unusual", [PREDICTIVE, GENERATIVE], ids=["predictive", "generative"])
 def test_every_question_can_be_answered_by_the_environment(
-    ask: Callable[..., Answers], monkeypatch: pytest.MonkeyPatch
+    ask: Callable[..., Answers], monkeypatch: pytest.MonkeyPatch, unusual: dict[str, str]
 ) -> None:
-    # of other sources than the local one
-    assert {*UNUSUAL, "train_sample", "model_data_url", "model_package_arn"} == set(ASKED)
-    for name, answer in UNUSUAL.items():
+    for name, answer in unusual.items():
         monkeypatch.setenv(f"MCC_{name.upper()}", answer)
 
     values = ask()
 
-    assert {name: values[name] for name in UNUSUAL} == {
-        name: yaml.safe_load(answer) for name, answer in UNUSUAL.items()
+    assert {name: values[name] for name in unusual} == {
+        name: answer if is_plain_text(name) else yaml.safe_load(answer) for name, answer in unusual.items()
     }
+
+
+def is_plain_text(name: str) -> bool:
+    """Whether a question's answer is what was typed."""
+    return QUESTIONS[name]["type"] == "str" and not QUESTIONS[name].get("multiselect")
 
 
 def test_first_question_takes_the_environment_too_when_copier_is_quiet(

@@ -19,11 +19,17 @@ CATALOG = load_catalog()
 Answers = dict[str, Any]
 Render = Callable[..., Path]
 
+
+def fitting(table: str, kind: str) -> list[str]:
+    """The rows of a table of the catalogue that go with a kind of model."""
+    return [name for name, row in CATALOG[table].items() if kind in row.get("kinds", [kind])]
+
+
 # every framework in every format behind every server
 COMBINATIONS: list[Answers] = [
     {"framework": framework, "model_format": model_format, "model_server": server}
     for framework, row in CATALOG["frameworks"].items()
-    for model_format, server in itertools.product(row["formats"], CATALOG["model_servers"])
+    for model_format, server in itertools.product(row["formats"], fitting("model_servers", "predictive"))
 ]
 
 TEST_TYPES = [
@@ -35,8 +41,8 @@ TEST_TYPES = [
 # the other choices that change files: each pair of values of two questions is in one of these
 AXES: dict[str, list[Any]] = {
     "framework": [*CATALOG["frameworks"]],
-    "model_server": [*CATALOG["model_servers"]],
-    "model_source": [*CATALOG["model_sources"]],
+    "model_server": fitting("model_servers", "predictive"),
+    "model_source": fitting("model_sources", "predictive"),
     "build_with": [*CATALOG["build_with"]],
     "test_types": TEST_TYPES,
     "ci": [*CATALOG["ci"]],
@@ -55,11 +61,42 @@ def _with_tests(answers: Answers) -> Answers:
 
 PAIRS: list[Answers] = [_with_tests(dict(zip(AXES, pair, strict=True))) for pair in AllPairs(list(AXES.values()))]
 
+# the choices of generative models that change files
+ENGINE_AXES: dict[str, list[Any]] = {
+    "model_server": fitting("model_servers", "generative"),
+    "profile": [*CATALOG["profiles"]],
+    "quantization": [*CATALOG["quantizations"]],
+    "model_source": fitting("model_sources", "generative"),
+    "model_id": ["Qwen/Qwen3-4B", "me/unknown"],
+    "instance_type": ["ml.g6.12xlarge", "ml.g6e.xlarge"],
+    "build_with": [*CATALOG["build_with"]],
+    "enable_lora": [True, False],
+    "reasoning_parser": ["", "qwen3"],
+    "hf_token_secret": ["", "team/hub-token"],
+    "base_image": ["", "example.org/engine:1.0"],
+    "ci": [*CATALOG["ci"]],
+}
+
+
+def _without_hidden(answers: Answers) -> Answers:
+    """Only what the engine has an option for is asked, and a token only for the Hub."""
+    settings = CATALOG["model_servers"][answers["model_server"]]["settings"]
+    hidden = {"quantization", "enable_lora", "reasoning_parser"} - {*settings}
+    hidden |= {"hf_token_secret"} if answers["model_source"] != "huggingface" else set()
+    return {"model_kind": "generative", **{name: answers[name] for name in answers if name not in hidden}}
+
+
+ENGINES: list[Answers] = [
+    _without_hidden(dict(zip(ENGINE_AXES, pair, strict=True))) for pair in AllPairs(list(ENGINE_AXES.values()))
+]
+
 EXAMPLES: dict[str, Answers] = {
     path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "examples").glob("*.yml"))
 }
 
-ALL: list[Answers] = [*COMBINATIONS, *PAIRS, *EXAMPLES.values()]
+ALL: list[Answers] = [*COMBINATIONS, *PAIRS, *ENGINES, *EXAMPLES.values()]
+PREDICTIVE = [answers for answers in ALL if answers.get("model_kind", "predictive") == "predictive"]
+GENERATIVE = [answers for answers in ALL if answers not in PREDICTIVE]
 
 
 def name_of(answers: Answers) -> str:
@@ -70,14 +107,19 @@ def name_of(answers: Answers) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(value)
-    return str(value).rpartition(":")[2] or "none"
+    return str(value).rpartition(":")[2].rpartition("/")[2] or "none"
 
 
 every_render = pytest.mark.parametrize("answers", ALL, ids=name_of)
+every_predictive_render = pytest.mark.parametrize("answers", PREDICTIVE, ids=name_of)
+every_generative_render = pytest.mark.parametrize("answers", GENERATIVE, ids=name_of)
 
 
 def layers_of(answers: Answers) -> set[str]:
     """The layers that these answers switch on, as CONTRIBUTING.md lists them."""
+    if answers.get("model_kind") == "generative":
+        engine = answers["model_server"].replace("-", "_")
+        return {"project", "generative", engine, answers.get("build_with", "codebuild"), answers.get("ci", "none")}
     full = {"model_source": "sample", "build_with": "codebuild", "include_tests": True, **answers}
     layers = {"project", "predictive", full["framework"], full["model_server"], full["build_with"]}
     layers |= {{"sample": "sample", "local": "local_model"}.get(full["model_source"], "project")}

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.renders.answers import CATALOG, COMBINATIONS, EXAMPLES, Answers, Render, every_render, name_of
+from tests.renders.answers import (
+    CATALOG,
+    COMBINATIONS,
+    EXAMPLES,
+    Answers,
+    Render,
+    every_generative_render,
+    every_render,
+    name_of,
+)
 
 flask_and_fastapi = pytest.mark.parametrize("answers", COMBINATIONS[:2], ids=name_of)
 
@@ -22,6 +31,16 @@ def documents(project: Path) -> str:
 
 def choices(answers: Answers) -> dict[str, tuple[str | list[str], dict[str, Any]]]:
     """For each table of the catalogue that answers choose from: what they choose, and the table."""
+    if answers.get("model_kind") == "generative":
+        engine = CATALOG["model_servers"][answers["model_server"]]
+        weights = (answers.get("quantization", "none"), CATALOG["quantizations"])
+        return {
+            "model_source": (answers.get("model_source", "huggingface"), CATALOG["model_sources"]),
+            "model_server": (answers["model_server"], CATALOG["model_servers"]),
+            "profile": (answers.get("profile", "balanced"), CATALOG["profiles"]),
+            "build_with": (answers.get("build_with", "codebuild"), CATALOG["build_with"]),
+            **({"quantization": weights} if "quantization" in engine["settings"] else {}),
+        }
     framework = answers.get("framework", "sklearn")
     formats = CATALOG["frameworks"][framework]["formats"]
     tested = answers.get("test_types", [*CATALOG["test_types"]]) if answers.get("include_tests", True) else []
@@ -79,7 +98,9 @@ def test_the_first_lines_say_what_the_project_is_and_what_to_type(render: Render
     first_screen = "\n".join(lines[:20])
 
     assert title == f"# {answers.get('project_name', 'my-model')}"
-    for choice in ("framework", "model_server"):
+    if "model_id" in answers:
+        assert f"`{answers['model_id']}`" in first_screen
+    for choice in {"framework", "model_server"} & {*choices(answers)}:
         name, table = choices(answers)[choice]
         assert table[str(name)]["title"] in first_screen
     assert [command for command in ("do/serve", "do/test", "do/invoke") if command not in first_screen] == []
@@ -112,7 +133,8 @@ def test_the_readme_names_paths_that_are_there(render: Render, answers: Answers)
     paths = {name for name in named if "/" in name or "." in name} - {"example_request.json", "model/"}
     paths = {name for name in paths if not name.startswith("application/")}
 
-    assert {"serving/model_handler.py", "do/config.env", "do/serve"} <= paths
+    own = "serving/engine.yml" if answers.get("model_kind") == "generative" else "serving/model_handler.py"
+    assert {own, "do/config.env", "do/serve"} <= paths
     assert [name for name in sorted(paths) if not (project / name).exists()] == []
 
 
@@ -122,6 +144,30 @@ def test_the_readme_lists_all_verbs(render: Render, answers: Answers) -> None:
     verbs = {f"do/{path.name}" for path in (project / "do").iterdir() if path.is_file() and not path.suffix}
 
     assert verbs == {*re.findall(r"^\| `(do/[a-z]+)` \|", (project / "README.md").read_text(), re.MULTILINE)}
+
+
+@every_generative_render
+def test_decisions_tell_how_the_model_fits_or_that_it_is_not_known(render: Render, answers: Answers) -> None:
+    text = (render(**answers) / "DECISIONS.md").read_text()
+
+    known = answers["model_id"] in CATALOG["models"]
+    assert ("GiB of a GPU the engine uses" in text) == known
+    assert ("Whether the model fits could not be checked" in text) != known
+
+
+@every_generative_render
+def test_the_readme_lists_the_variables_that_the_entrypoint_reads(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    code = "".join(path.read_text() for path in [project / "serving/settings.py", project / "serving/launch.py"])
+    in_code = {*re.findall(r"""(?:environment\.get\(|whole\(|switch\()"([A-Z_]+)\"""", code)}
+    defaults = {name: default.lower() for name, default in re.findall(r"""\("([A-Z_]+)", (\d+|True|False),""", code)}
+    table = re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\|", (project / "README.md").read_text(), re.MULTILINE)
+    listed = {name: default.strip("`") for name, default in table}
+
+    assert "HF_MODEL_ID" in in_code
+    assert in_code == {*listed}
+    assert defaults
+    assert defaults.items() <= listed.items()
 
 
 def settings_in_code(project: Path) -> dict[str, str | None]:

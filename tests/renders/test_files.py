@@ -47,21 +47,35 @@ def provided(template: Path) -> Iterator[tuple[str, frozenset[str], Path]]:
             yield "/".join(part for part in parts if not LAYER.fullmatch(part)).removesuffix(".jinja"), layers, source
 
 
+def conditions() -> dict[str, list[str]]:
+    """What switches each layer on: answers (`framework == 'sklearn'`) and other layers, which have to be on as well."""
+    switches = yaml.safe_load((ROOT / "questions/layers.yml").read_text())
+    found = {layer: re.search(r" if (.*) else ", switch["default"]) for layer, switch in switches.items()}
+    return {layer: match[1].split(" and ") if match else [] for layer, match in found.items()}
+
+
+def with_required(layers: frozenset[str]) -> frozenset[str]:
+    """The layers, and those without which they are never on."""
+    return layers | {condition for layer in layers for condition in conditions()[layer] if condition in conditions()}
+
+
 def exclusive_groups() -> list[set[str]]:
     """Layers of which only one can be on: those that one question with one answer switches on."""
     groups: dict[str, set[str]] = {}
-    for layer, question in yaml.safe_load((ROOT / "questions/layers.yml").read_text()).items():
-        if condition := re.search(r"if (\w+) == '", question["default"]):
-            groups.setdefault(condition[1], set()).add(layer)
+    for layer, switches in conditions().items():
+        for switch in switches:
+            if match := re.match(r"(\w+) == '", switch):
+                groups.setdefault(match[1], set()).add(layer)
     return [*groups.values()]
 
 
 def test_no_two_layers_that_can_be_on_together_provide_one_path(plain_template: Path) -> None:
     groups = exclusive_groups()
-    assert {"flask", "fastapi"} in groups
+    assert {"predictive", "generative"} in groups
+    assert {"flask", "fastapi", "vllm", "sglang", "tensorrt_llm", "lmi", "djl"} in groups
     providers: dict[str, list[frozenset[str]]] = {}
     for path, layers, _ in provided(plain_template / "template"):
-        providers.setdefault(path, []).append(layers)
+        providers.setdefault(path, []).append(with_required(layers))
 
     clashes = {
         (path, *sorted(first | second))

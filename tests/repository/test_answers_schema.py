@@ -17,15 +17,19 @@ from jinja2 import Environment, StrictUndefined
 
 from extensions import answers_schema
 from extensions.answers import Answers
-from extensions.answers_schema import ASKED, CATALOG, QUESTIONS
-from extensions.names import Names
+from extensions.answers_schema import ASKED, CATALOG, EXTENSIONS, QUESTIONS
 from tests.conftest import ROOT
 from tests.questions.test_each_question import BAD, EVERY_CHOICE, EVERY_HOSTILE, GOOD, NEEDED, cases, others
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(answers_schema.SCHEMA.read_text()))
 
 # What only Copier refuses, as docs/answers.md says: rules between an answer and the region, and types that are no text.
-LEFT_TO_COPIER: dict[str, list[Any]] = {"role_arn": ["arn:aws-cn:iam::123456789012:role/r"]}
+LEFT_TO_COPIER: dict[str, list[Any]] = {
+    "role_arn": ["arn:aws-cn:iam::123456789012:role/r"],
+    "max_model_len": ["40961"],  # of a model whose context is 40960
+    "tool_call_parser": ["herms", "qwen25"],
+    "reasoning_parser": ["qwen_3"],
+}
 
 SAMPLES: dict[str, list[Any]] = {
     **{
@@ -34,7 +38,7 @@ SAMPLES: dict[str, list[Any]] = {
         if answers_schema.is_finite(name)
     },
     "aws_region": ["us-east-1", "eu-west-1", "mars-1"],
-    "instance_type": ["ml.m5.large", "ml.m6g.large", "ml.g5.xlarge", "m5.large"],
+    "instance_type": ["ml.m5.large", "ml.m6g.large", "ml.g5.xlarge", "ml.g6e.xlarge", "m5.large"],
     "project_name": ["churn", "Churn", ""],
     "model_path": ["", "here/model.pkl", "a|b"],
     "base_image": ["", "python:3.12", "python"],
@@ -51,17 +55,18 @@ def is_valid(answers: Any) -> bool:
 
 def is_accepted(answers: dict[str, Any]) -> bool:
     """Whether the checks of extensions/answers.py take these answers, on the way that Copier goes through them."""
-    checks = Answers(Environment(extensions=[Names], undefined=StrictUndefined, autoescape=False))
+    checks = Answers(Environment(extensions=EXTENSIONS, undefined=StrictUndefined, autoescape=False))
     conf = {"src_path": ROOT, "dst_path": "project", "data": {**answers}, "quiet": True, "defaults": True}
     conf["settings"] = SimpleNamespace(defaults={})
     recorded: dict[str, Any] = {}
     context = {"catalog": CATALOG, "_folder_name": "my-model", "_copier_phase": "prompt", "_copier_conf": conf}
     context |= {"_copier_answers": recorded, **answers}
     try:
-        for name, question in QUESTIONS.items():
+        for name in QUESTIONS:
             checks.hook(context)
-            value = answers[name] if name in answers else checks.render(question["default"], context)
-            context[name] = recorded[name] = checks.as_recorded(name, value)
+            given = name in answers
+            value = checks.as_recorded(name, answers[name]) if given else answers_schema.default(name, context)
+            context[name] = recorded[name] = value
         checks.hook(context)
     except UserMessageError:
         return False

@@ -8,7 +8,7 @@ from pathlib import Path
 Edit = Callable[[Path], None]
 
 # The files that README.md of a project calls the owner's: no update may leave a conflict in them.
-OWNERS_FILES = ("serving/model_handler.py", "requirements.in", "do/config.env")
+OWNERS_FILES = ("serving/model_handler.py", "serving/engine.yml", "requirements.in", "do/config.env")
 
 METHOD = '''
     def predict(self, model, rows):
@@ -24,6 +24,10 @@ def write_own_handler(project: Path) -> None:
 
 def add_a_requirement(project: Path) -> None:
     append(project / "requirements.in", "shap\n")
+
+
+def add_an_option_of_the_engine(project: Path) -> None:
+    append(project / "serving/engine.yml", "seed: 7\n")
 
 
 def change_a_setting(project: Path) -> None:
@@ -49,6 +53,7 @@ EDITS: dict[str, Edit] = {
     for edit in (
         write_own_handler,
         add_a_requirement,
+        add_an_option_of_the_engine,
         change_a_setting,
         add_a_paragraph_to_the_readme,
         delete_a_file,

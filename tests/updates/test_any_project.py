@@ -13,39 +13,65 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.renders.answers import CATALOG, COMBINATIONS, TEST_TYPES, Render
+from tests.renders.answers import CATALOG, COMBINATIONS, TEST_TYPES, Render, fitting
 from tests.updates.edits import EDITS
 from tests.updates.projects import Answers, commit, conflicts, contents, make, recorded, update
 
 # Each takes seconds, for an update and two renders.
-COUNT = 8
+COUNT = 12
 
 # Questions whose answers can change without another file of the owner's taking the place of what was edited.
-CHANGEABLE: dict[str, st.SearchStrategy[Any]] = {
-    "model_server": st.sampled_from([*CATALOG["model_servers"]]),
+COMMON: dict[str, st.SearchStrategy[Any]] = {
     "build_with": st.sampled_from([*CATALOG["build_with"]]),
-    "instance_type": st.sampled_from(["ml.m5.large", "ml.m6g.large", "ml.c7i.xlarge"]),
     "aws_region": st.sampled_from(["us-east-1", "eu-west-1", "us-gov-west-1"]),
     "ci": st.sampled_from([*CATALOG["ci"]]),
-    "run_as_root": st.booleans(),
     "project_name": st.from_regex(r"[a-z][a-z0-9]{1,10}(-[a-z0-9]{1,10})?", fullmatch=True),
+}
+CHANGEABLE = {
+    "predictive": {
+        **COMMON,
+        "model_server": st.sampled_from(fitting("model_servers", "predictive")),
+        "instance_type": st.sampled_from(["ml.m5.large", "ml.m6g.large", "ml.c7i.xlarge"]),
+        "run_as_root": st.booleans(),
+    },
+    "generative": {
+        **COMMON,
+        "model_server": st.sampled_from(fitting("model_servers", "generative")),
+        "instance_type": st.sampled_from(["ml.g6.12xlarge", "ml.g6e.xlarge"]),
+        "profile": st.sampled_from([*CATALOG["profiles"]]),
+    },
 }
 
 
 @st.composite
 def valid_answers(draw: st.DrawFn) -> Answers:
     """Answers to the questions that decide what a project is."""
-    test_types = draw(st.sampled_from(TEST_TYPES))
-    return {
-        **draw(st.sampled_from(COMBINATIONS)),
-        "model_source": draw(st.sampled_from([*CATALOG["model_sources"]])),
-        "include_tests": bool(test_types),
-        **({"test_types": test_types} if test_types else {}),
-        **draw(st.fixed_dictionaries({name: answer for name, answer in CHANGEABLE.items() if name != "model_server"})),
+    kind = draw(st.sampled_from([*CHANGEABLE]))
+    answers = {
+        "model_kind": kind,
+        "model_source": draw(st.sampled_from(fitting("model_sources", kind))),
+        **draw(st.fixed_dictionaries(CHANGEABLE[kind])),
     }
+    return answers if kind == "generative" else answers | draw(of_a_framework())
 
 
-changed_answer = st.sampled_from([*CHANGEABLE]).flatmap(lambda name: st.fixed_dictionaries({name: CHANGEABLE[name]}))
+@st.composite
+def of_a_framework(draw: st.DrawFn) -> Answers:
+    """Answers that only projects with a web application have."""
+    test_types = draw(st.sampled_from(TEST_TYPES))
+    chosen = {"include_tests": bool(test_types), **({"test_types": test_types} if test_types else {})}
+    return {**draw(st.sampled_from(COMBINATIONS)), **chosen}
+
+
+@st.composite
+def valid_changes(draw: st.DrawFn) -> tuple[Answers, Answers]:
+    """The answers of a project, and another answer to one question."""
+    answers = draw(valid_answers())
+    changeable = CHANGEABLE[answers["model_kind"]]
+    name = draw(st.sampled_from([*changeable]))
+    return answers, {name: draw(changeable[name])}
+
+
 edits = st.lists(st.sampled_from([*EDITS]), unique=True)
 
 
@@ -57,10 +83,11 @@ edits = st.lists(st.sampled_from([*EDITS]), unique=True)
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(answers=valid_answers(), chosen=edits, changed=changed_answer)
+@given(answers_and_change=valid_changes(), chosen=edits)
 def test_an_update_is_a_fresh_render_with_the_edits(
-    releases: Path, render: Render, answers: Answers, chosen: list[str], changed: Answers
+    releases: Path, render: Render, answers_and_change: tuple[Answers, Answers], chosen: list[str]
 ) -> None:
+    answers, changed = answers_and_change
     with tempfile.TemporaryDirectory() as folder:
         project = make(releases, Path(folder) / "project", answers)
         edit(project, chosen)

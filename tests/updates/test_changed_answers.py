@@ -22,6 +22,9 @@ CHANGES: list[tuple[Answers, Answers]] = [
     ({"model_format": "pkl"}, {"model_format": "joblib"}),
     ({"framework": "sklearn", "model_format": "pkl"}, {"framework": "xgboost", "model_format": "ubj"}),
     ({"include_tests": True}, {"include_tests": False}),
+    ({"model_kind": "generative"}, {"profile": "low-latency"}),
+    ({"model_kind": "generative", "model_server": "vllm"}, {"model_server": "lmi"}),
+    ({"model_kind": "generative", "model_server": "tensorrt-llm"}, {"build_with": "docker", "model_source": "s3"}),
     ({"ci": "github"}, {"ci": "gitlab", "renovate": True}),
 ]
 

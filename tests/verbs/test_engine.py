@@ -94,6 +94,12 @@ def test_an_engine_that_does_not_answer_is_explained(
             "ERROR: failed to solve: a/b:1: failed to resolve source metadata for a/b:1: dial tcp: no such host",
             "the base image, ARG BASE_IMAGE in Dockerfile, can't be pulled: check its name and the network",
         ),
+        (
+            "ERROR: failed to solve: a/b:1: failed to resolve source metadata for a/b:1: pull access denied, "
+            "repository does not exist or may require authorization: authorization failed: no basic auth credentials",
+            "the registry of the base image, ARG BASE_IMAGE in Dockerfile, wants a login; for one of AWS: "
+            "aws ecr get-login-password --region REGION | docker login --username AWS --password-stdin REGISTRY",
+        ),
         ("ERROR: something new", "docker build failed: ERROR: something new"),
     ],
 )

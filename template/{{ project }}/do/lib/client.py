@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 
@@ -31,3 +33,16 @@ def nothing_listens(url: str) -> VerbError:
         f"nothing answers at {url}: start the server in another terminal with do/serve, or name it with --url",
         ExitCode.MISSING_PREREQUISITE,
     )
+
+
+@contextmanager
+def listening(url: str) -> Iterator[str]:
+    """The URL of a server that is there. Raises VerbError when nothing listens."""
+    with connect(url) as connection:
+        try:
+            connection.get("/ping")
+        except httpx.ConnectError:
+            raise nothing_listens(url) from None
+        except httpx.TransportError:
+            pass  # something is there; a test of it tells what is wrong
+    yield url.rstrip("/")

@@ -61,6 +61,11 @@ COMPLAINTS = (
         ExitCode.BAD_CONFIGURATION,
     ),
     Complaint(
+        r"no basic auth credentials|authorization failed|authentication required",
+        "the registry of the base image, ARG BASE_IMAGE in Dockerfile, wants a login; for one of AWS: "
+        "aws ecr get-login-password --region REGION | {engine} login --username AWS --password-stdin REGISTRY",
+    ),
+    Complaint(
         r"failed to resolve source metadata|pull access denied|manifest unknown|initializing source docker://",
         "the base image, ARG BASE_IMAGE in Dockerfile, can't be pulled: check its name and the network",
     ),

@@ -15,6 +15,7 @@ from lib.engine import Engine
 TITLE = "org.opencontainers.image.title"  # the label that holds PROJECT_NAME
 RECORD = ROOT / "do" / ".images"  # the names of what was built here, one a line
 HASH_LENGTH = 12
+BASE_IMAGE = "ARG BASE_IMAGE="  # in the Dockerfile
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ def platform() -> str:
     return chosen
 
 
+def base() -> str:
+    """The image that this one is built on, as the Dockerfile names it; empty where it doesn't."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    return next((line.removeprefix(BASE_IMAGE) for line in lines if line.startswith(BASE_IMAGE)), "")
+
+
 def context() -> Iterator[Path]:
     """Dockerfile, .dockerignore and the files that it lets through, in order. Raises VerbError for a missing one."""
     ignore_file = ROOT / ".dockerignore"
@@ -56,9 +63,14 @@ def context() -> Iterator[Path]:
         if not path.is_file():
             raise VerbError(f"{path.name} is missing: type git checkout {path.name}", ExitCode.MISSING_FILE)
         yield path
-    included = [line[1:].strip() for line in ignore_file.read_text().splitlines() if line.startswith("!")]
-    for path in sorted(path for entry in included for path in _files(ROOT / entry)):
+    for path in sorted(path for entry in included() for path in _files(entry)):
         yield path
+
+
+def included() -> list[Path]:
+    """The files and folders that .dockerignore lets through."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    return [ROOT / line[1:].strip() for line in lines if line.startswith("!")]
 
 
 def find(engine: Engine, image: str) -> Image | None:

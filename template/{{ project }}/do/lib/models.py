@@ -11,18 +11,20 @@ from lib import settings
 from lib.cli import ROOT, ExitCode, VerbError
 
 MODEL_DIR = ROOT / "model"
-BUILT_IN = ("sample", "local")  # the values of MODEL_SOURCE whose model is part of the image
+# the values of MODEL_SOURCE whose model is part of the image, and those whose model SageMaker brings
+BUILT_IN = ("sample", "local")
+BROUGHT = ("s3", "registry")
 EXPECTED = ROOT / "sample_model" / "expected.json"  # written by training: the sample model's sha256 and its answers
 
 
 def are_built_in() -> bool:
-    """Whether the image holds the model; else SageMaker brings it when the endpoint starts."""
+    """Whether the image holds the model."""
     return settings.load()["MODEL_SOURCE"] in BUILT_IN
 
 
 def mounted() -> Path | None:
-    """The folder that a container here gets as its model; None where the image holds the model."""
-    return None if are_built_in() else MODEL_DIR
+    """The folder that a container here gets as its model; None where SageMaker brings none."""
+    return MODEL_DIR if settings.load()["MODEL_SOURCE"] in BROUGHT else None
 
 
 def contents(model_dir: Path = MODEL_DIR) -> list[Path]:
@@ -81,7 +83,9 @@ def _how_to_get_one() -> str:
         copy = f"--recursive {url} model" if url.endswith("/") else f"{url} - | tar -xz -C model"
         return f", it comes from S3: to have it here, too, type mkdir -p model && aws s3 cp {copy}"
     where = ", it comes from the Model Registry: to have it here, too," if configuration["MODEL_PACKAGE_ARN"] else ":"
-    return f"{where} type mkdir -p model && cp -r YOUR_MODEL {artefact().relative_to(ROOT)}"
+    generative = configuration["MODEL_KIND"] == "generative"
+    model, place = ("YOUR_MODEL/.", MODEL_DIR) if generative else ("YOUR_MODEL", artefact())
+    return f"{where} type mkdir -p model && cp -r {model} {place.relative_to(ROOT)}"
 
 
 def _recorded_sha256() -> str | None:

@@ -24,7 +24,7 @@ Package = tuple[str, str, str]  # name, version, license as an SPDX expression w
 
 def packages(engine: Engine, image: str) -> list[Package]:
     """The Python packages in an image. Raises VerbError where it can't be run here."""
-    options = ("--rm", "--network", "none", "--entrypoint", "python")
+    options = ("--rm", "--network", "none", "--entrypoint", "python3")
     return [tuple(row) for row in json.loads(engine.run("run", *options, image, "-c", LIST_PACKAGES))]
 
 

@@ -45,7 +45,26 @@ KEYS = {
     "MODEL_FORMAT": Key(
         "the model file's format", r"pkl|joblib|json|model|ubj|keras|h5|SavedModel", "one that FRAMEWORK writes"
     ),
-    "MODEL_SOURCE": Key("where the model comes from", r"sample|local|s3|registry", "sample", rendered=True),
+    "MODEL_ID": Key(
+        "the model's name on the Hugging Face Hub", r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", "Qwen/Qwen3-4B"
+    ),
+    "MODEL_REVISION": Key("a branch, a tag or a commit of the model, or empty", r"|[A-Za-z0-9][\w./-]*", "main"),
+    "HF_TOKEN_SECRET": Key(
+        "the name or ARN of a secret of AWS Secrets Manager (never a token itself), or empty",
+        r"(?!hf_[A-Za-z0-9]{8,}\Z)(|(arn:aws(-[a-z]+)*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[\w/+=.@-]{1,512})",
+        "hf-token",
+    ),
+    "NGC_KEY_SECRET": Key(
+        "the name or ARN of a secret with the key for NVIDIA's registry (never the key itself), or empty",
+        r"(?!nvapi-)(|(arn:aws(-[a-z]+)*:secretsmanager:[a-z0-9-]+:\d{12}:secret:)?[\w/+=.@-]{1,512})",
+        "ngc-key",
+    ),
+    "INFERENCE_AMI_VERSION": Key(
+        "the machine image that the endpoint's instances start with; its driver must fit the image's CUDA",
+        r"[a-z0-9-]{1,63}",
+        "al2023-ami-sagemaker-inference-gpu-4-1",
+    ),
+    "MODEL_SOURCE": Key("where the model comes from", r"sample|local|huggingface|s3|registry", "sample", rendered=True),
     "MODEL_DATA_URL": Key(
         "a .tar.gz in S3, or a prefix that ends in /, or empty",
         r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([\w!.*=+@-]+/)*([\w!.*=+@-]+\.tar\.gz)?",
@@ -56,7 +75,9 @@ KEYS = {
         r"|arn:aws(-[a-z]+)*:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package/[a-zA-Z0-9-]{1,63}(/[0-9]{1,9})?",
         "arn:aws:sagemaker:us-east-1:123456789012:model-package/my-model/1",
     ),
-    "MODEL_SERVER": Key("the web framework", r"flask|fastapi", "fastapi", rendered=True),
+    "MODEL_SERVER": Key(
+        "what answers the requests", r"flask|fastapi|vllm|sglang|tensorrt-llm|lmi|djl", "fastapi", rendered=True
+    ),
     "PORT": Key(
         "the port where do/serve listens, and do/test and do/invoke look",
         r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]",
@@ -72,11 +93,6 @@ KEYS = {
         "the role that SageMaker takes, or empty",
         r"|arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}",
         "arn:aws:iam::123456789012:role/service-role/my-role",
-    ),
-    "INFERENCE_AMI_VERSION": Key(
-        "the machine image that the endpoint's instances start with; its driver must fit the image's CUDA",
-        r"[a-z0-9-]{1,63}",
-        "al2023-ami-sagemaker-inference-gpu-4-1",
     ),
     "MIN_INSTANCES": Key("1 to 100 instances", _numbers(1, 100), "1"),
     "MAX_INSTANCES": Key("1 to 100 instances, no fewer than MIN_INSTANCES", _numbers(1, 100), "1"),
@@ -114,6 +130,10 @@ KEYS = {
 }
 
 
+# the settings that the server in the container reads, and the variables that it reads them from
+CONTAINER_VARIABLES = {"MODEL_ID": "HF_MODEL_ID", "MODEL_REVISION": "HF_REVISION", "HF_TOKEN_SECRET": "HF_TOKEN_SECRET"}
+
+
 class Settings(Mapping[str, str]):
     """The settings in force. Looking one up raises VerbError where it is missing or makes no sense."""
 
@@ -142,6 +162,12 @@ class Settings(Mapping[str, str]):
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read do/config.env. Raises VerbError for a line that can't be used."""
     return Settings(parse(_read()), environment)
+
+
+def container_variables() -> dict[str, str]:
+    """The environment that every container of this project gets, here and on AWS."""
+    current = load()
+    return {CONTAINER_VARIABLES[key]: current[key] for key in current if key in CONTAINER_VARIABLES and current[key]}
 
 
 def parse(text: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,10 @@ def definition(aws: Aws, role: str, uri: str, bucket: str) -> dict[str, Any]:
             "computeType": configuration["CODEBUILD_COMPUTE_TYPE"],
             "privilegedMode": True,  # for docker
             "imagePullCredentialsType": "CODEBUILD",
-            "environmentVariables": [{"name": "REPOSITORY_URI", "value": uri, "type": "PLAINTEXT"}],
+            "environmentVariables": [
+                {"name": "REPOSITORY_URI", "value": uri, "type": "PLAINTEXT"},
+                *_key_of_the_base_image(configuration),
+            ],
         },
         "serviceRole": role,
         "timeoutInMinutes": 120,
@@ -56,6 +60,12 @@ def definition(aws: Aws, role: str, uri: str, bucket: str) -> dict[str, Any]:
         "logsConfig": {"cloudWatchLogs": {"status": "ENABLED", "groupName": names.log_group("build")}},
         "tags": names.tag_list("key", "value"),
     }
+
+
+def _key_of_the_base_image(configuration: Mapping[str, str]) -> list[dict[str, str]]:
+    """The key for NVIDIA's registry, by reference: CodeBuild reads the secret when a build starts."""
+    secret = configuration["NGC_KEY_SECRET"] if "NGC_KEY_SECRET" in {*configuration} else ""
+    return [{"name": "NGC_API_KEY", "value": secret, "type": "SECRETS_MANAGER"}] if secret else []
 
 
 def _is_current(found: Any, wanted: Any) -> bool:

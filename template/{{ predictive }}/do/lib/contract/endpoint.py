@@ -16,13 +16,6 @@ from lib.contract.suite import Check, NoAnswer, NotApplicable
 
 LIMIT = 25 * 1024 * 1024  # SageMaker refuses larger bodies itself
 
-# the headers that reach the container, and what they are called in InvokeEndpoint
-PARAMETERS = {
-    "content-type": "ContentType",
-    "accept": "Accept",
-    "x-amzn-sagemaker-custom-attributes": "CustomAttributes",
-}
-
 # checks of headers that SageMaker takes out of an answer
 HIDDEN = {"a request without an id gets one of its own", "custom attributes are sent back with: an error"}
 
@@ -62,9 +55,9 @@ class EndpointService(Service):
 
 def _parameter(header: str) -> str:
     name = header.replace("_", "-")
-    if name not in PARAMETERS:
+    if name not in invocation.PARAMETERS:
         raise NotApplicable(f"SageMaker does not pass on the header {name}")
-    return PARAMETERS[name]
+    return invocation.PARAMETERS[name]
 
 
 def _body(content: bytes | Iterable[bytes]) -> bytes:

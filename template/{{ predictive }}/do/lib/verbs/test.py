@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,36 +75,36 @@ def run_pytest(verbose: bool) -> int:
 
 def run_contract(url: str, options: argparse.Namespace) -> int:
     """Run the suite in do/.venv and report it. Raises VerbError where it can't be run."""
-    from lib.contract import reference
+    from lib import client
+    from lib.contract import reference, reporting
 
     model_dir = options.model.resolve() if options.model else None
     expected = reference.load(options.rows, model_dir)
-    with local_server.running(model_dir) if options.serve else listening(url) as tested:
-        results = list(shown(contract(tested, expected), quiet=options.json))
-    return report("url", tested, results, options.json)
+    if options.serve:
+        environment.serving_python()  # here, so that setting it up is seen and is not counted as start time
+    with local_server.running(model_dir) if options.serve else client.listening(url) as tested:
+        results = list(reporting.shown(contract(tested, expected), quiet=options.json))
+    return reporting.report("url", tested, results, options.json)
 
 
 def run_endpoint(options: argparse.Namespace) -> int:
     """Run the suite against the endpoint in AWS. Raises VerbError where it can't be run."""
     from lib.aws import endpoint, names
-    from lib.contract import reference, suite
+    from lib.contract import reference, reporting, suite
     from lib.contract.endpoint import EndpointService, checks
 
     service = EndpointService()
-    found = endpoint.find(service.aws)
-    if not found or found.status not in ("InService", "Updating"):
-        state = found.status if found else "not there"
-        raise VerbError(f"the endpoint is {state}: type do/deploy", ExitCode.MISSING_PREREQUISITE)
+    endpoint.require_serving(service.aws)
     expected = reference.load(options.rows, options.model.resolve() if options.model else None)
-    results = list(shown(suite.run(service, expected, checks()), quiet=options.json))
-    return report("endpoint", names.project(), results, options.json)
+    results = list(reporting.shown(suite.run(service, expected, checks()), quiet=options.json))
+    return reporting.report("endpoint", names.project(), results, options.json)
 
 
 def run_image(options: argparse.Namespace) -> int:
     """Run both suites against containers of the image. Raises VerbError where they can't be run."""
     from lib.conformance import suite
     from lib.conformance.subject import Subject
-    from lib.contract import reference
+    from lib.contract import reference, reporting
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # so that containers are removed
@@ -116,9 +113,9 @@ def run_image(options: argparse.Namespace) -> int:
     model_dir = options.model.resolve() if options.model else models.mounted()
     expected = reference.load(options.rows, model_dir)
     with Subject(chosen, image, model_dir) as subject:
-        results = list(shown(contract(subject.shared().url, expected), quiet=options.json))
-        results += shown(suite.run(subject, expected, suite.all_checks()), quiet=options.json)
-    return report("image", image.name, results, options.json)
+        results = list(reporting.shown(contract(subject.shared().url, expected), quiet=options.json))
+        results += reporting.shown(suite.run(subject, expected, suite.all_checks()), quiet=options.json)
+    return reporting.report("image", image.name, results, options.json)
 
 
 def contract(url: str, expected: Reference) -> Iterator[Result]:
@@ -128,38 +125,3 @@ def contract(url: str, expected: Reference) -> Iterator[Result]:
 
     with Service(url) as service:
         yield from suite.run(service, expected, suite.all_checks())
-
-
-def shown(results: Iterable[Result], quiet: bool) -> Iterator[Result]:
-    """The same results, printed as they come."""
-    for result in results:
-        if not quiet:
-            print(result, flush=True)
-        yield result
-
-
-def report(kind: str, tested: str, results: list[Result], as_json: bool) -> int:
-    """Print what all results come to; the exit code."""
-    failed = sum(result.outcome == "FAIL" for result in results)
-    if as_json:
-        print(json.dumps({kind: tested, "failed": failed, "checks": [asdict(result) for result in results]}, indent=2))
-    else:
-        print(f"{len(results)} checks of {tested}: {'all is well' if not failed else f'{failed} failed'}")
-    return ExitCode.FAILED if failed else ExitCode.OK
-
-
-@contextmanager
-def listening(url: str) -> Iterator[str]:
-    """The URL of a server that is there. Raises VerbError when nothing listens."""
-    import httpx
-
-    from lib import client
-
-    with client.connect(url) as connection:
-        try:
-            connection.get("/ping")
-        except httpx.ConnectError:
-            raise client.nothing_listens(url) from None
-        except httpx.TransportError:
-            pass  # something is there; the suite tells what is wrong with it
-    yield url.rstrip("/")

@@ -38,7 +38,7 @@ def model(role_arn: str, image_uri: str, data: Parameters) -> Definition:
     """The model: the image by its digest, with model `data` where it doesn't lie in the image."""
     configuration = settings.load()
     container: Parameters = {"Image": image_uri, **data}
-    if environment := _pairs(configuration["CONTAINER_ENVIRONMENT"]):
+    if environment := settings.container_variables() | _pairs(configuration["CONTAINER_ENVIRONMENT"]):
         container["Environment"] = environment
     content: Parameters = {"PrimaryContainer": container, "ExecutionRoleArn": role_arn}
     if configuration["VPC_SUBNETS"]:

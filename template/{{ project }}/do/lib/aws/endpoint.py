@@ -8,9 +8,11 @@ from typing import Any
 
 from lib.aws import definitions, names, waiting
 from lib.aws.calls import Aws
+from lib.cli import ExitCode, VerbError
 
 HISTORY_TAG = "mcc-template:previous"  # on the endpoint: the hashes of the configurations before this one
 HISTORY_LENGTH = 10  # a tag holds 256 characters
+SERVING = {"InService", "Updating"}
 MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 
 
@@ -42,6 +44,14 @@ def find(aws: Aws) -> Endpoint | None:
     tags = list(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=found.arn))
     names.require_ours(f"endpoint {names.project()}", tags)
     return replace(found, tags={tag["Key"]: tag["Value"] for tag in tags})
+
+
+def require_serving(aws: Aws) -> None:
+    """Raise VerbError unless the endpoint answers requests."""
+    found = find(aws)
+    if not found or found.status not in SERVING:
+        state = found.status if found else "not there"
+        raise VerbError(f"the endpoint is {state}: type do/deploy", ExitCode.MISSING_PREREQUISITE)
 
 
 def settled(aws: Aws) -> Endpoint | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lib.aws import errors, names
@@ -15,6 +15,12 @@ SERVICE = "sagemaker-runtime"
 # SageMaker itself waits 60 seconds for an answer, and 8 minutes for the end of a stream
 READ_SECONDS = 500
 CONNECTIONS = 64
+# the headers that reach the container, and what they are called in these requests
+PARAMETERS = {
+    "content-type": "ContentType",
+    "accept": "Accept",
+    "x-amzn-sagemaker-custom-attributes": "CustomAttributes",
+}
 
 
 class Refused(Exception):
@@ -41,11 +47,18 @@ def whole(aws: Aws, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
         return found["Body"].read(), found
 
 
-def stream(aws: Aws, **parameters: Any) -> Iterator[bytes]:
-    """The answer, piece by piece. Raises Refused, and VerbError where there is no answer or it breaks off."""
+def stream(aws: Aws, **parameters: Any) -> tuple[Iterator[bytes], dict[str, Any]]:
+    """The answer, piece by piece, and what came with it. Raises Refused, and VerbError where there is no answer.
+
+    The pieces raise VerbError where the answer breaks off.
+    """
     found = _send(aws, "InvokeEndpointWithResponseStream", parameters)
+    return _pieces(found["Body"]), found
+
+
+def _pieces(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     with errors.explained(SERVICE, "InvokeEndpointWithResponseStream"):
-        for event in found["Body"]:
+        for event in events:
             yield event.get("PayloadPart", {}).get("Bytes", b"")
 
 

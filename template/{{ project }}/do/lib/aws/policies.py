@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 from string import Template
 from typing import Any
 
-from lib import settings
+from lib import images, settings
 from lib.aws import names
 from lib.aws.calls import Aws
 from lib.cli import ROOT, ExitCode, VerbError
 
 IAM = ROOT / "iam"
+SECRETS = ("HF_TOKEN_SECRET", "NGC_KEY_SECRET")  # settings of some projects
+ECR_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)")
 
 
 def document(aws: Aws, file_name: str) -> dict[str, Any]:
     """A document for this account and region. Raises VerbError where the file is gone or makes no sense."""
     file = IAM / file_name
     try:
-        return dict(json.loads(Template(file.read_text(encoding="utf-8")).substitute(placeholders(aws))))
+        return dict(json.loads(Template(file.read_text(encoding="utf-8")).substitute(values(aws))))
     except FileNotFoundError:
         raise VerbError(f"iam/{file_name} is missing: type git checkout iam", ExitCode.MISSING_FILE) from None
     except (KeyError, ValueError) as error:
         raise VerbError(
-            f"iam/{file_name} can't be used: {error} (it takes {', '.join(placeholders(aws))})",
+            f"iam/{file_name} can't be used: {error} (it takes {', '.join(values(aws))})",
             ExitCode.BAD_CONFIGURATION,
         ) from None
 
 
-def placeholders(aws: Aws) -> dict[str, str]:
+def values(aws: Aws) -> dict[str, str]:
     """What stands in the documents for what differs between accounts, regions and projects."""
     configuration = settings.load()
     return {
@@ -38,6 +41,9 @@ def placeholders(aws: Aws) -> dict[str, str]:
         "PROJECT": names.project(),
         "BUCKET": names.bucket(aws.identity.account, aws.region),
         "KMS_KEY": _key_arn(aws, configuration["KMS_KEY"]),
+        "VPC_SUBNETS": configuration["VPC_SUBNETS"],
+        **{name: _secret_arn(aws, configuration[name]) if name in {*configuration} else "" for name in SECRETS},
+        **_base_image(aws),
         **_place("MODEL_DATA", configuration["MODEL_DATA_URL"]),
         **_place("DATA_CAPTURE", configuration["DATA_CAPTURE_URL"]),
     }
@@ -54,3 +60,17 @@ def _key_arn(aws: Aws, key: str) -> str:
     if not key or ":key/" in key:
         return key
     return str(aws.read("kms", "DescribeKey", KeyId=key)["KeyMetadata"]["Arn"])
+
+
+def _secret_arn(aws: Aws, secret: str) -> str:
+    """The ARN of a secret, also where it is given by its name, to which Secrets Manager adds six letters."""
+    if not secret or secret.startswith("arn:"):
+        return secret
+    return f"arn:{aws.identity.partition}:secretsmanager:{aws.region}:{aws.identity.account}:secret:{secret}-??????"
+
+
+def _base_image(aws: Aws) -> dict[str, str]:
+    """The repository in ECR that the base image comes from; empty for an image from elsewhere."""
+    found = ECR_IMAGE.match(images.base())
+    place = "arn:{}:ecr:{region}:{account}:repository/{repository}"
+    return {"BASE_IMAGE_REPOSITORY": place.format(aws.identity.partition, **found.groupdict()) if found else ""}

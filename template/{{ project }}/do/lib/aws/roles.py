@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from lib import settings
 from lib.aws import names, policies
 from lib.aws.calls import Aws
 
@@ -25,11 +24,11 @@ def ensure(aws: Aws, purpose: str) -> str:
     row = yaml.safe_load(TABLE.read_text(encoding="utf-8"))[purpose]
     trust = policies.document(aws, row["trust"])
     _ensure_role(aws, names.role(purpose), row["description"], trust)
-    configuration = settings.load()
+    values = policies.values(aws)
     documents = {
         Path(file).stem: policies.document(aws, file)
-        for file, setting in row["policies"].items()
-        if not setting or configuration[setting]
+        for file, needed in row["policies"].items()
+        if not needed or values[needed]
     }
     _ensure_policies(aws, names.role(purpose), documents)
     return arn(aws, purpose)

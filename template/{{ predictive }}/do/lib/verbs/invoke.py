@@ -77,7 +77,7 @@ def ask_endpoint(message: Message, stream: bool) -> int:
     aws = invocation.connect()
     parameters = {"Body": message.body, "ContentType": message.content_type, "Accept": message.accept}
     try:
-        return write(invocation.stream(aws, **parameters) if stream else [invocation.whole(aws, **parameters)[0]])
+        return write(invocation.stream(aws, **parameters)[0] if stream else [invocation.whole(aws, **parameters)[0]])
     except invocation.Refused as refusal:
         raise refused(refusal.status, refusal.body) from None
 

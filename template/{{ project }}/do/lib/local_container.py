@@ -26,11 +26,9 @@ def mount(model_dir: Path) -> list[str]:
     return ["--volume", f"{model_dir.resolve()}:{MODEL_PLACE}:ro"]
 
 
-def wait_until_ready(
-    container: Container, seconds: float = local_server.START_SECONDS, port: int = SERVER_PORT
-) -> bool:
+def wait_until_ready(container: Container, seconds: float | None = None, port: int = SERVER_PORT) -> bool:
     """Whether the server answers /ping before the container ends or the time is over."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (seconds or local_server.start_seconds())
     url = ""
     while time.monotonic() < deadline:
         state = container.state()

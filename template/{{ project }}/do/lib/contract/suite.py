@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -83,8 +86,9 @@ def check_each(cases: Mapping[str, Any]) -> Callable[[Callable[..., Observation]
 
 def all_checks() -> list[Check]:
     """Every check of this package, by topic."""
-    from lib.contract import concurrency, formats, health, metadata, refusals  # noqa: F401 (they register themselves)
-
+    package = Path(__file__).parent
+    for module in iter_modules([str(package)]):
+        import_module(f"lib.contract.{module.name}")  # its checks register themselves
     return CHECKS
 
 

@@ -14,14 +14,27 @@ from lib.containers import SERVER_PORT, Container
 from lib.engine import Engine
 
 EPILOG = """\
-The container gets the memory of INSTANCE_TYPE and every SERVING_... variable of the environment, and is named
-after the project. A container of an earlier do/run is replaced. ctrl-C stops it when requests in flight are
-answered; one that was started with --detach is stopped with docker stop PROJECT_NAME.
+The container gets the memory of INSTANCE_TYPE, the machine's GPUs where the model needs some, and those variables
+of the environment that the server reads (README.md lists them). It is named after the project, and a container of
+an earlier do/run is replaced. ctrl-C stops it when requests in flight are answered; one that was started with
+--detach is stopped with docker stop PROJECT_NAME.
 
 examples:
   do/run
   do/run --detach --port 9000
   do/run --read-only --model /tmp/other-model --memory 2g"""
+
+
+# the variables of this environment that the server reads, by what they begin with
+SERVER_VARIABLES = {
+    "predictive": ("SERVING_",),
+    "generative": (
+        *("SERVING_", "SM_VLLM_", "SM_SGLANG_", "SM_TRTLLM_", "SM_LMI_", "SM_DJL_", "OPTION_", "HF_"),
+        "AWS_",  # to read the token's secret with; SageMaker gives its containers the endpoint's role instead
+    ),
+}
+GPU_DRIVER = Path("/dev/nvidiactl")
+GPUS = {"docker": ("--gpus", "all"), "podman": ("--device", "nvidia.com/gpu=all")}
 
 
 def main() -> int:
@@ -40,12 +53,14 @@ def start(chosen: Engine, options: argparse.Namespace) -> Container:
     """Start the container of the project, in place of an earlier one. Raises VerbError."""
     image = images.require(chosen)
     model_dir = options.model or models.mounted()
+    kind = settings.load()["MODEL_KIND"]
     run_options = [
         *("--publish", f"127.0.0.1:{port(options.port)}:{SERVER_PORT}", "--platform", image.platform),
         *local_container.memory(options.memory),
         *(local_container.READ_ONLY if options.read_only else ()),
         *(local_container.mount(model_dir) if model_dir else ()),
-        *own_settings(),
+        *(GPUS[chosen.name] if kind == "generative" and GPU_DRIVER.exists() else ()),
+        *variables(kind),
     ]
     container = containers.of_do_run(chosen)
     make_room_for(container)
@@ -74,9 +89,12 @@ def port(given: str | None) -> str:
     return given or settings.load()["PORT"]
 
 
-def own_settings() -> list[str]:
-    """Pass on the server's settings in the environment."""
-    return [word for name in sorted(os.environ) if name.startswith("SERVING_") for word in ("--env", name)]
+def variables(kind: str) -> list[str]:
+    """The container's variables: the project's own, and those of this environment, whose values nobody gets to see."""
+    given = sorted(name for name in os.environ if name.startswith(SERVER_VARIABLES[kind]))
+    region = {"AWS_REGION": settings.load()["AWS_REGION"]} if kind == "generative" else {}
+    own = [f"{name}={value}" for name, value in (settings.container_variables() | region).items() if name not in given]
+    return [word for variable in (*own, *given) for word in ("--env", variable)]
 
 
 def detached(container: Container) -> int:

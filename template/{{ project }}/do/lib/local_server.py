@@ -14,17 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lib import environment
+from lib import settings
 from lib.cli import ROOT, ExitCode, VerbError
 
-START_SECONDS = 120
+START_SECONDS = {"predictive": 120, "generative": 3600}  # SageMaker itself waits an hour at most
 STOP_SECONDS = 35  # a little more than the server's own limit
 
 
 @contextmanager
 def running(model_dir: Path | None) -> Iterator[str]:
     """The URL of a server on a free port, ready to answer. Raises VerbError when it does not start."""
-    environment.serving_python()  # here, so that setting it up is seen and is not counted as start time
     port = free_port()
     command = [sys.executable, str(ROOT / "do" / "serve"), "--port", str(port)]
     if model_dir:
@@ -45,6 +44,11 @@ def running(model_dir: Path | None) -> Iterator[str]:
             stop(server)
 
 
+def start_seconds() -> int:
+    """How long a server of this project may take to start."""
+    return START_SECONDS[settings.load()["MODEL_KIND"]]
+
+
 def free_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as probe:
@@ -53,8 +57,8 @@ def free_port() -> int:
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> bool:
-    """Whether the server answers /ping before it ends or START_SECONDS are over."""
-    deadline = time.monotonic() + START_SECONDS
+    """Whether the server answers /ping before it ends or its time to start is over."""
+    deadline = time.monotonic() + start_seconds()
     while server.poll() is None and time.monotonic() < deadline:
         if is_ready(url):
             return True
@@ -65,7 +69,7 @@ def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> bool:
 def ended(server: subprocess.Popen[bytes]) -> str:
     """How a server that isn't ready came to be so."""
     code = server.poll()
-    return f"no answer in {START_SECONDS} s" if code is None else f"exit code {code}"
+    return f"no answer in {start_seconds()} s" if code is None else f"exit code {code}"
 
 
 def is_ready(url: str) -> bool:

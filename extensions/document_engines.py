@@ -1,0 +1,117 @@
+"""Write what docs/engines/ and docs/sizing.md have from the catalogue: `python -m extensions.document_engines`.
+
+For maintainers. It replaces what stands between the marks `generated` and `end` of each page.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from extensions.context import load_catalog
+from extensions.engines import image_name
+from extensions.sizing import GIB, Model, Workload, fit_on, memory_of_gpu, recommended
+
+DOCS = Path(__file__).parents[1] / "docs"
+CATALOG = load_catalog()
+ENGINES = {name: row for name, row in CATALOG["model_servers"].items() if "generative" in row["kinds"]}
+GENERATED = re.compile(r"(?<=<!-- generated -->\n).*?(?=<!-- end -->)", flags=re.DOTALL)
+CONTEXT = 8192
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Replace the generated part of each page."""
+    for page, text in pages().items():
+        page.write_text(with_generated(page, text), encoding="utf-8")
+
+
+def with_generated(page: Path, text: str) -> str:
+    """A page with this text between its marks."""
+    return GENERATED.sub(lambda _: text, page.read_text(encoding="utf-8"))
+
+
+def pages() -> dict[Path, str]:
+    """The generated part of each page."""
+    engines = {DOCS / "engines" / f"{name}.md": about(name, row) for name, row in ENGINES.items()}
+    return {**engines, DOCS / "engines" / "index.md": comparison(), DOCS / "sizing.md": sizes()}
+
+
+def comparison() -> str:
+    """The engines side by side."""
+    rows = [[f"[{row['title']}]({name}.md)", row["what"], row["why"], row["limits"]] for name, row in ENGINES.items()]
+    return table(["Engine", "What it is", "Why", "Limits"], rows)
+
+
+def about(name: str, row: Row) -> str:
+    """What the catalogue says of an engine: what it is, its image, and its options that answers set."""
+    parts = [row["what"], f"- **Why**: {row['why']}\n- **Limits**: {row['limits']}", "## Image", image(row)]
+    parts += ["## Requests", f"`POST /invocations` takes JSON. {row['requests']}"]
+    parts += ["## Settings", settings(name, row)]
+    return "\n".join(f"{part.rstrip()}\n" for part in parts)
+
+
+def image(row: Row) -> str:
+    """The facts of an engine's image."""
+    facts = row["image"]
+    return table(
+        ["", ""],
+        [
+            ["image in us-east-1", f"`{image_name(row, 'us-east-1', CATALOG['regions'])}`"],
+            ["version", f"{row['title']} {facts['engine_version']}, CUDA {facts['cuda']}"],
+            ["`InferenceAmiVersion`", f"`{facts['ami']}`"],
+        ],
+    )
+
+
+def settings(name: str, row: Row) -> str:
+    """Which of an engine's options each answer sets."""
+    rows = [[f"`{answer}`", shown(options)] for answer, options in row["settings"].items()]
+    rows += [[f"`profile={profile}`", shown(facts["settings"][name])] for profile, facts in CATALOG["profiles"].items()]
+    return table(["Answer", "Options in `serving/engine.yml`"], rows)
+
+
+def shown(options: Row) -> str:
+    """Options with their values; the answer itself is shown as three dots."""
+    return ", ".join(f"`{name}: {'...' if value is None else json.dumps(value)}`" for name, value in options.items())
+
+
+def sizes() -> str:
+    """For each model the instances that are recommended, smallest first, with the tokens that they have room for."""
+    return table(
+        ["Model", "Weights", "A token", *(f"Choice {place}" for place in (1, 2, 3))],
+        [[f"`{name}`", *size(workload_of(name))] for name in CATALOG["models"]],
+    )
+
+
+def workload_of(name: str) -> Workload:
+    """A model of the catalogue as it is served by default."""
+    return Workload(Model(name, **CATALOG["models"][name]), "none", CONTEXT, "auto", "13.0", converts=True)
+
+
+def size(workload: Workload) -> Iterator[str]:
+    """The cells of a model: its weights, what the cache keeps of a token, and three instances."""
+    yield f"{workload.model.bytes_on_gpus('none') / GIB:.1f} GiB, {workload.model.stored}"
+    yield f"{workload.model.cache_bytes_of_a_token() / 1024:.0f} KiB"
+    names = list(recommended(workload, CATALOG))[:3]
+    for name in names:
+        instance = CATALOG["instances"][name]
+        fitting = fit_on(workload, instance)
+        assert fitting
+        gpus = f"{fitting.degree} x {memory_of_gpu(instance) / GIB:.0f} GiB"
+        yield f"`{name}` ({gpus}): {fitting.tokens:,} tokens"
+    yield from [""] * (3 - len(names))
+
+
+def table(headings: list[str], rows: Iterable[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Jinja filters for the inference engines of generative models: their images and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, pass_environment
+from jinja2.ext import Extension
+
+Row = Mapping[str, Any]
+
+OFF = ("", "none", False)  # the answers with which an engine is left as it is
+
+
+class Engines(Extension):
+    """Adds the filters below."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        for filter_ in (image_name, engine_settings, option_problem):
+            environment.filters[filter_.__name__] = filter_
+
+
+def image_name(engine: Row, region: str, regions: Mapping[str, Row]) -> str:
+    """The name of the image that an engine's container is built on, in a region; empty for a row without an image."""
+    if "image" not in engine:
+        return ""
+    image = engine["image"]
+    registry = image["registry"] % {"region": region, **regions[region]}
+    digest = f"@{image['digest']}" if image["digest"] else ""
+    return f"{registry}/{image['repository']}:{image['tag']}{digest}"
+
+
+def engine_settings(engine: Row, name: str, profile: Row, **answers: Any) -> dict[str, Any]:
+    """The options of the engine `name`, with their values, that follow from its profile and the answers."""
+    settings: dict[str, Any] = {}
+    for answer, options in engine.get("settings", {}).items():
+        if answers[answer] not in OFF:
+            settings |= {option: answers[answer] if value is None else value for option, value in options.items()}
+    return {**settings, **profile["settings"].get(name, {})}
+
+
+@pass_environment
+def option_problem(environment: Environment, value: str, options: Row, known: Row) -> str:
+    """Why an engine doesn't take an answer for one of these options; empty where it does, or where nobody knows."""
+    (option,) = (option for option, fixed in options.items() if fixed is None)
+    choices = known["choices"].get(option, [value])
+    if value in choices:
+        return ""
+    hint = environment.filters["did_you_mean"](value, choices) or f": it has {', '.join(choices)}"
+    return f"the engine has none of that name{hint}"

@@ -1,0 +1,168 @@
+"""do/invoke: ask the model something and print its answer as it comes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lib import cli, environment, settings
+from lib.cli import ExitCode, VerbError
+
+EPILOG = """\
+Sends a chat with one message, streamed, so that words are printed as the model writes them.
+
+examples:
+  do/invoke "Why is the sky blue?"
+  do/invoke --completion --max-tokens 20 "Once upon a time"
+  do/invoke --file request.json            a request of your own; its answer is printed as it is
+  do/invoke --endpoint "Hello"             the endpoint that do/deploy made"""
+CONTENT_TYPE = "Content-Type"
+EVENTS = "text/event-stream"
+PROMPT = "In one sentence: what are you?"
+
+
+def main() -> int:
+    arguments = cli.parser("Ask the model something and print its answer as it comes.", EPILOG)
+    arguments.add_argument("prompt", nargs="?", metavar="TEXT", default=PROMPT, help='default: "%(default)s"')
+    arguments.add_argument("--completion", action="store_true", help="let the model go on with TEXT instead of answer")
+    arguments.add_argument("--max-tokens", type=int, metavar="N", default=256, help="at most; default: %(default)s")
+    arguments.add_argument("--file", metavar="FILE", help="a JSON request to send instead; - reads standard input")
+    server = arguments.add_mutually_exclusive_group()
+    server.add_argument("--url", metavar="URL", help="default: http://127.0.0.1:PORT, with PORT of do/config")
+    server.add_argument("--endpoint", action="store_true", help="ask the endpoint in AWS")
+    options = cli.parse(arguments)
+    url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
+    environment.enter_verbs()  # before standard input is read: the verb starts anew there
+    body, chosen = request(options)
+    headers = {CONTENT_TYPE: "application/json", **chosen}
+    return write(ask_endpoint(body, headers) if options.endpoint else ask(url, body, headers))
+
+
+def request(options: argparse.Namespace) -> tuple[bytes, dict[str, str]]:
+    """The body of a request, and headers that choose the API. Raises VerbError for one that the engine lacks."""
+    from lib.contract import reference
+
+    api = reference.load()
+    if options.file:
+        return read(options.file), {}
+    if options.completion and not api.completions:
+        raise VerbError(f"{api.server} takes no completions through POST /invocations", ExitCode.BAD_CONFIGURATION)
+    if options.completion:
+        return encoded(api.completion(options.prompt, options.max_tokens, stream=True)), api.completion_headers
+    if api.chat:
+        return encoded(api.conversation(options.prompt, options.max_tokens, stream=True)), {}
+    return encoded(api.generation(options.prompt, options.max_tokens)), {}
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    return json.dumps(body).encode()
+
+
+def read(name: str) -> bytes:
+    """A file's content, or standard input's for `-`. Raises VerbError for a file that can't be read."""
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise VerbError(f"can't read {name}: {error.strerror}", ExitCode.MISSING_FILE) from None
+
+
+def write(texts: Iterable[str]) -> int:
+    """Print an answer as it comes."""
+    for text in texts:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    print()
+    return ExitCode.OK
+
+
+def ask_endpoint(body: bytes, headers: dict[str, str]) -> Iterator[str]:
+    """The endpoint's answer, piece by piece. Raises VerbError when there is none, or a refusal."""
+    from lib.aws import invocation
+
+    parameters = {invocation.PARAMETERS[name.lower()]: value for name, value in headers.items()}
+    aws = invocation.connect()
+    try:
+        if not is_streamed(body):
+            yield invocation.whole(aws, Body=body, **parameters)[0].decode()
+            return
+        pieces, found = invocation.stream(aws, Body=body, **parameters)
+    except invocation.Refused as refusal:
+        raise refused(refusal.status, refusal.body.decode(errors="replace")) from None
+    yield from texts_of(found.get("ContentType", ""), pieces)
+
+
+def ask(url: str, body: bytes, headers: dict[str, str]) -> Iterator[str]:
+    """The server's answer, piece by piece. Raises VerbError when there is none, or a refusal."""
+    import httpx  # in do/.venv only
+
+    from lib import client
+
+    with client.connect(url) as connection:
+        try:
+            with connection.stream("POST", "/invocations", content=body, headers=headers) as got:
+                if got.status_code != 200:
+                    got.read()
+                    raise refused(got.status_code, got.text)
+                yield from texts_of(got.headers.get(CONTENT_TYPE, ""), got.iter_bytes())
+        except httpx.ConnectError:
+            raise client.nothing_listens(url) from None
+        except httpx.TransportError as error:
+            raise VerbError(f"no answer from {url}: {error or type(error).__name__}", ExitCode.FAILED) from None
+
+
+def is_streamed(body: bytes) -> bool:
+    """Whether a request asks for a stream."""
+    try:
+        return bool(json.loads(body)["stream"])
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def texts_of(content_type: str, pieces: Iterable[bytes]) -> Iterator[str]:
+    """The texts in the events of a stream, or an answer as it is. Raises VerbError for an error in a stream."""
+    if not content_type.startswith(EVENTS):
+        yield b"".join(pieces).decode()
+        return
+    for line in lines_of(pieces):
+        data = line.removeprefix("data:").strip()
+        if line.startswith("data:") and data != "[DONE]":
+            yield piece(json.loads(data))
+
+
+def lines_of(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The lines of an answer whose pieces end anywhere."""
+    rest = b""
+    for data in pieces:
+        *whole, rest = (rest + data).split(b"\n")
+        yield from (line.decode().rstrip() for line in whole)
+    yield rest.decode()
+
+
+def piece(event: dict[str, Any]) -> str:
+    """The text in an event of a stream: of a chat, what the model thinks included, or of a completion."""
+    if "error" in event:
+        raise VerbError(f"the stream broke off: {message_of(json.dumps(event))}", ExitCode.FAILED)
+    choice = (event.get("choices") or [{}])[0]
+    delta = choice.get("delta") or {}
+    texts = (delta.get("reasoning"), delta.get("reasoning_content"), delta.get("content"), choice.get("text"))
+    return "".join(text for text in texts if text)
+
+
+def refused(status: int, text: str) -> VerbError:
+    """The error for a refusal."""
+    return VerbError(f"the server answered {status}: {message_of(text)}", ExitCode.FAILED)
+
+
+def message_of(text: str) -> str:
+    """The message of an error; the start of the text where it isn't in a form that engines use."""
+    try:
+        document = json.loads(text)
+        return str(document.get("error", document)["message"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return " ".join(text[:200].split()) or "(no text)"

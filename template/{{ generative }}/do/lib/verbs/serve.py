@@ -1,0 +1,33 @@
+"""do/serve: start the engine here, without a container."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lib import cli, entrypoint, models, nginx, settings
+from lib.cli import ROOT
+
+EPILOG = """\
+The engine must be installed here: its command is looked for on PATH. It is started as in the container, with
+serving/engine.yml and the variables of the environment; ctrl-C stops it when requests in flight are answered.
+
+examples:
+  do/serve
+  do/serve --port 9000 --model /tmp/other-model"""
+
+
+def main() -> int:
+    arguments = cli.parser("Start the engine here, without a container.", EPILOG)
+    arguments.add_argument("--port", type=int, metavar="PORT", help="default: PORT of do/config")
+    arguments.add_argument("--model", type=Path, metavar="DIR", help="a folder with a model; default: MODEL_ID")
+    options = cli.parse(arguments)
+    port = options.port or int(settings.load()["PORT"])
+    entrypoint.require_free(port)
+    environment = settings.container_variables()
+    if options.model:
+        models.require(options.model.resolve())
+        environment["SM_MODEL_DIR"] = str(options.model.resolve())
+    if (ROOT / "serving" / "nginx.conf").exists():
+        environment["PATH"] = nginx.path_with_nginx()
+    return entrypoint.Server(Path(sys.executable), port, environment).run()

@@ -1,0 +1,60 @@
+"""do/test: check that a server of this project does what it should."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lib import cli, environment, local_server, settings
+
+EPILOG = """\
+Sends the requests of the contract suite (do/lib/contract) to a server, and prints one line for each check: health,
+chat, completions, streams, errors, and requests at once. What the model writes is not judged.
+
+examples:
+  do/test                                  the server that do/run or do/serve runs in another terminal
+  do/test --serve                          a server of its own, on a free port; the engine must be installed here
+  do/test --url http://127.0.0.1:9000      any server
+  do/test --endpoint                       the endpoint that do/deploy made; checks of what SageMaker does not pass on
+                                           are n/a"""
+
+
+def main() -> int:
+    arguments = cli.parser("Check that a server of this project does what it should.", EPILOG)
+    what = arguments.add_mutually_exclusive_group()
+    what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
+    what.add_argument("--serve", action="store_true", help="start do/serve on a free port, and stop it afterwards")
+    what.add_argument("--endpoint", action="store_true", help="check the endpoint in AWS")
+    arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that --serve serves")
+    arguments.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    options = cli.parse(arguments)
+    url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
+    environment.enter_verbs()
+    return run_endpoint(options) if options.endpoint else run_contract(url, options)
+
+
+def run_endpoint(options: argparse.Namespace) -> int:
+    """Run the suite against the endpoint in AWS. Raises VerbError where it can't be run."""
+    from lib.aws import endpoint, names
+    from lib.contract import reference, reporting, suite
+    from lib.contract.endpoint import EndpointService
+
+    service = EndpointService()
+    endpoint.require_serving(service.aws)
+    results = suite.run(service, reference.load(), suite.all_checks())
+    shown = list(reporting.shown(results, quiet=options.json))
+    return reporting.report("endpoint", names.project(), shown, options.json)
+
+
+def run_contract(url: str, options: argparse.Namespace) -> int:
+    """Run the suite in do/.venv and report it. Raises VerbError where it can't be run."""
+    from lib import client
+    from lib.contract import reference, reporting, suite
+    from lib.contract.service import Service
+
+    model_dir = options.model.resolve() if options.model else None
+    server = local_server.running(model_dir) if options.serve else client.listening(url)
+    with server as tested, Service(tested) as service:
+        results = suite.run(service, reference.load(), suite.all_checks())
+        shown = list(reporting.shown(results, quiet=options.json))
+    return reporting.report("url", tested, shown, options.json)

@@ -1,0 +1,192 @@
+"""The inference engines: their images, and that every option that answers lead to is one that the engine has."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from jinja2 import Environment
+
+from extensions import document_engines
+from extensions.answers import load_questions
+from extensions.context import load_catalog
+from extensions.engines import engine_settings, image_name, option_problem
+from extensions.names import Names
+from tests.conftest import ROOT
+
+CATALOG = load_catalog()
+QUESTIONS = load_questions(ROOT)
+OPTIONS = CATALOG["engine_options"]
+ENGINES = {name: row for name, row in CATALOG["model_servers"].items() if "generative" in row["kinds"]}
+PARSERS = ("tool_call_parser", "reasoning_parser")
+
+# The AWS container of each CUDA version starts on the machine image with a driver for it; others leave the endpoint
+# in Creating, without a log.
+MACHINE_IMAGES = {"12": "al2-ami-sagemaker-inference-gpu-3-1", "13": "al2023-ami-sagemaker-inference-gpu-4-1"}
+
+every_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+def option_of(engine: str, answer: str) -> str:
+    """The engine's option that takes this answer."""
+    (option,) = (name for name, fixed in ENGINES[engine]["settings"][answer].items() if fixed is None)
+    return str(option)
+
+
+def parsers(engine: str, answer: str) -> list[str]:
+    """The parsers that an engine has, and none; for an engine whose list is not known, one that could be."""
+    if answer not in ENGINES[engine]["settings"]:
+        return [""]
+    return ["", *OPTIONS[engine]["choices"].get(option_of(engine, answer), ["qwen3"])]
+
+
+def combinations(engine: str) -> Iterator[dict[str, Any]]:
+    """Every set of answers that changes the engine's options; the parsers, which have no effect on others, in turn."""
+    quantizations = [name for name, row in CATALOG["quantizations"].items() if engine in row.get("servers", [engine])]
+    for tool, reasoning in itertools.zip_longest(*(parsers(engine, answer) for answer in PARSERS), fillvalue=""):
+        for profile, quantization, degree, lora in itertools.product(
+            CATALOG["profiles"], quantizations, (1, 2, 4, 8), (True, False)
+        ):
+            answers = {"tensor_parallel": degree, "quantization": quantization, "enable_lora": lora}
+            yield engine_settings(
+                ENGINES[engine],
+                engine,
+                CATALOG["profiles"][profile],
+                **answers,
+                max_model_len=8192,
+                tool_call_parser=tool,
+                reasoning_parser=reasoning,
+            )
+
+
+@every_engine
+def test_every_option_that_answers_lead_to_is_one_that_the_engine_has(engine: str) -> None:
+    emitted = {name for settings in combinations(engine) for name in settings}
+
+    assert emitted
+    assert emitted <= set(OPTIONS[engine]["options"])
+
+
+@every_engine
+def test_every_value_of_a_list_is_one_that_the_engine_has(engine: str) -> None:
+    choices = OPTIONS[engine]["choices"]
+    emitted = {(name, value) for settings in combinations(engine) for name, value in settings.items()}
+
+    assert [(name, value) for name, value in emitted if name in choices and value not in choices[name]] == []
+
+
+@every_engine
+def test_options_with_a_list_are_options(engine: str) -> None:
+    assert set(OPTIONS[engine]["choices"]) <= set(OPTIONS[engine]["options"])
+
+
+@every_engine
+def test_every_profile_sets_options_of_the_engine(engine: str) -> None:
+    for profile in CATALOG["profiles"].values():
+        assert profile["settings"][engine]
+
+
+@every_engine
+def test_profiles_differ(engine: str) -> None:
+    different = [profile["settings"][engine] for profile in CATALOG["profiles"].values()]
+
+    assert all(first != second for first, second in itertools.combinations(different, 2))
+
+
+@pytest.mark.parametrize(
+    "question", ["max_model_len", "quantization", "enable_lora", "tool_call_parser", "reasoning_parser"]
+)
+def test_a_question_is_asked_where_the_engine_has_an_option_for_it(question: str) -> None:
+    asked = re.findall(r"'([a-z-]+)'", QUESTIONS[question]["when"])
+
+    assert asked == [name for name, row in ENGINES.items() if question in row["settings"]]
+
+
+def test_tensor_parallelism_is_asked_of_every_engine() -> None:
+    assert all("tensor_parallel" in row["settings"] for row in ENGINES.values())
+
+
+def test_quantizations_name_engines_that_take_them() -> None:
+    for row in CATALOG["quantizations"].values():
+        assert all("quantization" in ENGINES[name]["settings"] for name in row.get("servers", []))
+
+
+@every_engine
+def test_machine_image_has_a_driver_for_the_cuda_of_the_image(engine: str) -> None:
+    image = ENGINES[engine]["image"]
+
+    assert image["ami"] == MACHINE_IMAGES[image["cuda"].partition(".")[0]]
+
+
+@every_engine
+def test_machine_image_is_known_to_botocore(engine: str) -> None:
+    sagemaker = botocore.session.get_session().get_service_model("sagemaker")
+
+    assert ENGINES[engine]["image"]["ami"] in sagemaker.shape_for("ProductionVariantInferenceAmiVersion").enum
+
+
+@pytest.mark.parametrize("page", document_engines.pages(), ids=lambda page: page.stem)
+def test_pages_of_engines_and_sizes_are_up_to_date(page: Path) -> None:
+    expected = document_engines.with_generated(page, document_engines.pages()[page])
+
+    assert page.read_text() == expected, "run python -m extensions.document_engines"
+
+
+@every_engine
+def test_an_engine_has_a_page_that_is_in_the_table_of_contents(engine: str) -> None:
+    assert f"engines/{engine}.md" in (ROOT / "mkdocs.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("engine", "region", "name"),
+    [
+        ("vllm", "us-east-1", r"763104351884\.dkr\.ecr\.us-east-1\.amazonaws\.com/vllm:.+"),
+        ("sglang", "ap-east-1", r"871362719292\.dkr\.ecr\.ap-east-1\.amazonaws\.com/sglang:.+"),
+        ("lmi", "cn-north-1", r"727897471807\.dkr\.ecr\.cn-north-1\.amazonaws\.com\.cn/djl-inference:.+"),
+        ("lmi", "us-gov-west-1", r"442386744353\.dkr\.ecr\.us-gov-west-1\.amazonaws\.com/djl-inference:.+"),
+        ("tensorrt-llm", "eu-west-1", r"nvcr\.io/nvidia/tensorrt-llm/release:.+"),
+        ("djl", "eu-west-1", r"docker\.io/deepjavalibrary/djl-serving:.+"),
+    ],
+)
+def test_image_is_that_of_the_region(engine: str, region: str, name: str) -> None:
+    assert re.fullmatch(name, image_name(ENGINES[engine], region, CATALOG["regions"]))
+
+
+def test_digest_stands_after_the_tag() -> None:
+    pinned = {"image": {**ENGINES["djl"]["image"], "digest": "sha256:" + "0" * 64}}
+
+    assert image_name(pinned, "us-east-1", {"us-east-1": {}}).endswith("-gpu@sha256:" + "0" * 64)
+
+
+def test_a_web_application_has_no_image_of_its_own() -> None:
+    assert image_name(CATALOG["model_servers"]["flask"], "us-east-1", CATALOG["regions"]) == ""
+
+
+@every_engine
+def test_name_of_the_image_is_short_enough_for_sagemaker(engine: str) -> None:
+    regions = CATALOG["regions"]
+
+    assert max(len(image_name(ENGINES[engine], region, regions)) for region in regions) <= 255
+
+
+@pytest.mark.parametrize(
+    ("engine", "answer", "value", "line"),
+    [
+        ("vllm", "tool_call_parser", "hermes", ""),
+        ("vllm", "tool_call_parser", "qwen25", "the engine has none of that name: it has apertus, "),
+        ("vllm", "tool_call_parser", "herms", "the engine has none of that name - did you mean 'hermes'?"),
+        ("sglang", "tool_call_parser", "qwen25", ""),
+        ("sglang", "reasoning_parser", "deepseek_r1", "the engine has none of that name - did you mean 'deepseek-r1' "),
+        ("lmi", "reasoning_parser", "deepseek_r1", ""),
+        ("tensorrt-llm", "tool_call_parser", "qwen3", ""),
+    ],
+)
+def test_a_parser_that_the_engine_lacks_is_refused(engine: str, answer: str, value: str, line: str) -> None:
+    found = option_problem(Environment(extensions=[Names]), value, ENGINES[engine]["settings"][answer], OPTIONS[engine])
+
+    assert found.startswith(line) if line else found == ""

@@ -1,0 +1,60 @@
+"""Why an engine ended is told from what it wrote. The lines are those of real engines."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FAILURES = Path(__file__).parents[2] / "template/{{ generative }}/serving/failures.py"
+
+CASES = {
+    "an unknown flag": (
+        ["usage: vllm serve [model_tag] [options]", "vllm: error: unrecognized arguments: --no-such-flag 1"],
+        "vllm: error: unrecognized arguments: --no-such-flag 1 "
+        "(do/check compares engine.yml with the engine's options)",
+    ),
+    "a context that the model doesn't have": (
+        [
+            "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
+            "  Value error, User-specified max_model_len (99999) is greater than the derived max_model_len",
+            "    For further information visit https://errors.pydantic.dev/2.14/v/value_error",
+        ],
+        "Value error, User-specified max_model_len (99999) is greater than the derived max_model_len "
+        "(lower the context length in engine.yml: the model has no more)",
+    ),
+    "the cause in the engine's core, and its consequence in the server": (
+        [
+            "(EngineCore pid=7) ERROR 11-22 22:59:15 [core.py:12] torch.OutOfMemoryError: CUDA out of memory.",
+            "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above.",
+        ],
+        "torch.OutOfMemoryError: CUDA out of memory. "
+        "(lower the context length in engine.yml, quantize the model, or take an instance with more GPU memory)",
+    ),
+    "a gated model": (
+        ["OSError: You are trying to access a gated repo.", "401 Client Error. (Request ID: Root=1-2)"],
+        "OSError: You are trying to access a gated repo. "
+        "(accept the model's licence on its page, and name a secret with your token in HF_TOKEN_SECRET)",
+    ),
+    "a core that was killed": (
+        [
+            "(APIServer pid=1) WARNING 11-22 22:57:58 [system_utils.py:255] fd limit errors like `OSError: [Errno 24]",
+            "(APIServer pid=1) ERROR 11-22 22:59:15 [async_llm.py:906] vllm.v1.engine.exceptions.EngineDeadError: "
+            "EngineCore encountered an issue. See stack trace (above) for the root cause.",
+            "INFO:     Finished server process [7639]",
+        ],
+        "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. "
+        "See stack trace (above) for the root cause.",
+    ),
+    "no error at all": (["loading", "Killed"], "Killed"),
+    "nothing": ([], "it wrote nothing"),
+}
+
+
+@pytest.mark.parametrize(("lines", "expected"), CASES.values(), ids=[*CASES])
+def test_the_reason_is_the_cause_with_what_to_do(lines: list[str], expected: str) -> None:
+    reason: Callable[[list[str]], str] = runpy.run_path(str(FAILURES))["reason"]
+
+    assert reason(lines) == expected
