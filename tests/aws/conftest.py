@@ -29,12 +29,15 @@ __all__ = ["verbs_environment"]
 Done = subprocess.CompletedProcess[str]
 Render = Callable[..., Path]
 Make = Callable[..., "Project"]
+Equip = Callable[..., "Project"]
 
 PERMISSIONS: dict[str, dict[str, str]] = document_verbs.TABLE["verbs"]
 
 # what a user's own settings of AWS, or of the project, would change
 OWN_VARIABLES = ("AWS_", "DO_", "MCC_", "BOTO_")
 
+# what the verbs' environment is made of
+REQUIREMENTS = Path(__file__).parents[2] / "template" / "{{ project }}" / "do" / "requirements.txt"
 # what stands in for docker: it notes its arguments and answers, and pushes into the account of the test
 DOCKER = Path(__file__).with_name("stand_in_docker.py")
 
@@ -132,7 +135,7 @@ def boundary() -> Iterator[Boundary]:
 def aws(moto: str, boundary: Boundary) -> Iterator[Account]:
     """An empty account. The test fails where a verb asked for something that AWS would not understand."""
     forward(moto, Request("POST", "/moto-api/reset", Headers(), b""))
-    account = Account(moto)
+    account = Account(moto, boundary.url)
     boundary.respond = account.respond
     yield account
     boundary.respond = None
@@ -140,22 +143,32 @@ def aws(moto: str, boundary: Boundary) -> Iterator[Account]:
 
 
 @pytest.fixture
-def make(render: Render, tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Account) -> Make:
-    """A function that makes a project with these answers whose verbs work in the account."""
+def equip(tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Account) -> Equip:
+    """A function that lets the verbs of the project in a folder, which may still be to come, work in the account."""
 
-    def make(**answers: Any) -> Project:
-        name = answers.setdefault("project_name", "my-model")
-        path = tmp_path / name
-        shutil.copytree(render(**answers), path, symlinks=True)
-        stamp(verbs_environment, path / "do" / "requirements.txt")
+    def equip(path: Path, region: str = REGION) -> Project:
+        stamp(verbs_environment, REQUIREMENTS)
+        (path / "do").mkdir(parents=True, exist_ok=True)
         (path / "do" / ".venv").symlink_to(verbs_environment)
-        programs = tmp_path / f"{name}-programs"
+        programs = tmp_path / f"{path.name}-programs"
         programs.mkdir()
         docker = programs / "docker"
         docker.write_text(f'#!/bin/sh\nexec {sys.executable} {DOCKER} "$@"\n')
         docker.chmod(0o755)
         variables = {"DOCKER_LOG": str(programs / "docker.jsonl")}
-        return Project(path, aws, boundary.url, programs, variables, answers.get("aws_region", REGION))
+        return Project(path, aws, boundary.url, programs, variables, region)
+
+    return equip
+
+
+@pytest.fixture
+def make(render: Render, tmp_path: Path, equip: Equip) -> Make:
+    """A function that makes a project with these answers whose verbs work in the account."""
+
+    def make(**answers: Any) -> Project:
+        path = tmp_path / answers.setdefault("project_name", "my-model")
+        shutil.copytree(render(**answers), path, symlinks=True)
+        return equip(path, answers.get("aws_region", REGION))
 
     return make
 
@@ -175,10 +188,10 @@ def pushed(project: Project, aws: Account) -> Project:
     return project
 
 
-def push(project: Project, aws: Account) -> str:
+def push(project: Project, aws: Account, architecture: str = "amd64") -> str:
     """Put the image of the project as it is now into ECR, as do/push does; its digest."""
     repository, _, tag = project.verb("build", "--dry-run").stdout.split()[2].partition(":")
     ecr = aws.client("ecr", project.region)
     with suppress(ecr.exceptions.RepositoryAlreadyExistsException):
         ecr.create_repository(repositoryName=repository, tags=[{"Key": "mcc-template:project", "Value": repository}])
-    return aws.put_image(repository, tag, project.region)
+    return aws.put_image(repository, tag, project.region, architecture)

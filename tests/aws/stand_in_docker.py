@@ -7,17 +7,11 @@ import os
 import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 ARCHITECTURE = os.environ.get("STAND_IN_ARCHITECTURE", "amd64")
-MANIFEST = {
-    "schemaVersion": 2,
-    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-    "config": {
-        "mediaType": "application/vnd.docker.container.image.v1+json",
-        "size": 1,
-        "digest": "sha256:" + "1" * 64,
-    },
-}
+CONFIGURATION = json.dumps({"architecture": ARCHITECTURE, "os": "linux"}).encode()
+MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def main(arguments: list[str]) -> int:
@@ -32,6 +26,8 @@ def main(arguments: list[str]) -> int:
         print(json.dumps([{"Size": 1000, "Os": "linux", "Architecture": ARCHITECTURE}]))
     elif arguments[:2] == ["container", "inspect"]:
         return 1
+    elif arguments[0] == "run":
+        print(json.dumps([["numpy", "2.0.0", "BSD-3-Clause"]]))  # the packages in the image
     elif arguments[0] == "version":
         print("26.1.0")
     elif arguments[0] == "push":
@@ -40,17 +36,40 @@ def main(arguments: list[str]) -> int:
 
 
 def push(name: str) -> None:
-    """What the registry has afterwards."""
+    """What the registry has afterwards: the image's configuration and its manifest."""
     import boto3
 
     repository, _, tag = name.partition("/")[2].partition(":")
-    region = name.split(".")[3]
-    boto3.client("ecr", region_name=region).put_image(
+    ecr = boto3.client("ecr", region_name=name.split(".")[3])
+    upload = ecr.initiate_layer_upload(repositoryName=repository)["uploadId"]
+    part = {"partFirstByte": 0, "partLastByte": len(CONFIGURATION) - 1, "layerPartBlob": CONFIGURATION}
+    ecr.upload_layer_part(repositoryName=repository, uploadId=upload, **part)
+    ecr.complete_layer_upload(repositoryName=repository, uploadId=upload, layerDigests=[digest_of(CONFIGURATION)])
+    ecr.put_image(
         repositoryName=repository,
-        imageManifest=json.dumps({**MANIFEST, "layers": [{"digest": f"sha256:{sha256(tag.encode()).hexdigest()}"}]}),
-        imageManifestMediaType=MANIFEST["mediaType"],
+        imageManifest=json.dumps(manifest(tag)),
+        imageManifestMediaType=MEDIA_TYPE,
         imageTag=tag,
     )
+
+
+def manifest(tag: str) -> dict[str, Any]:
+    """The manifest of the image, with a layer of its own for each tag."""
+    config = {
+        "mediaType": "application/vnd.docker.container.image.v1+json",
+        "size": len(CONFIGURATION),
+        "digest": digest_of(CONFIGURATION),
+    }
+    return {
+        "schemaVersion": 2,
+        "mediaType": MEDIA_TYPE,
+        "config": config,
+        "layers": [{"digest": digest_of(tag.encode()), "size": 1}],
+    }
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{sha256(content).hexdigest()}"
 
 
 if __name__ == "__main__":

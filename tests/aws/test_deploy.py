@@ -14,6 +14,7 @@ from tests.aws.service.account import Account
 from tests.verbs.conftest import refusal
 
 ROLE = "arn:aws:iam::123456789012:role/service-role/own"
+TOKEN = "hf_token-of-the-tests"
 TRUST = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]
 }
@@ -143,6 +144,54 @@ def test_instances_follow_the_load_where_there_may_be_more_of_them(aws: Account,
     assert policy["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"] == {
         "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
     }
+
+
+# models of the Hugging Face Hub
+
+
+@pytest.fixture
+def gated(make: Make, aws: Account) -> Project:
+    """A project whose model needs a token, with its image in ECR."""
+    project = make(model_kind="generative", model_id="Qwen/Qwen3-4B", hf_token_secret="team/hf-token")
+    aws.client("secretsmanager").create_secret(Name="team/hf-token", SecretString=TOKEN)
+    push(project, aws)
+    return project
+
+
+def test_the_token_reaches_the_container_by_the_name_of_its_secret(aws: Account, gated: Project) -> None:
+    done = gated.verb("deploy", "-v")
+
+    expect_success(done)
+    environment = created(aws, "Model")["PrimaryContainer"]["Environment"]
+    assert environment["HF_TOKEN_SECRET"] == "team/hf-token"
+    assert "HF_TOKEN" not in environment
+    assert TOKEN not in done.stdout + done.stderr + repr(aws.calls)
+
+
+def test_the_role_may_read_the_secret_of_the_token_and_no_other(aws: Account, gated: Project) -> None:
+    expect_success(gated.verb("deploy"))
+
+    attached = aws.client("iam").get_role_policy(RoleName="my-model-sagemaker", PolicyName="sagemaker-hf-token")
+    (statement,) = attached["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    assert statement["Resource"] == "arn:aws:secretsmanager:us-east-1:123456789012:secret:team/hf-token-??????"
+
+
+def test_without_a_token_the_role_may_read_no_secret(aws: Account, gated: Project) -> None:
+    gated.set(HF_TOKEN_SECRET="")
+
+    expect_success(gated.verb("deploy"))
+
+    policies = aws.client("iam").list_role_policies(RoleName="my-model-sagemaker")["PolicyNames"]
+    assert policies == ["sagemaker"]
+    assert "HF_TOKEN_SECRET" not in created(aws, "Model")["PrimaryContainer"]["Environment"]
+
+
+def test_instances_start_with_the_driver_that_the_images_cuda_needs(aws: Account, gated: Project) -> None:
+    expect_success(gated.verb("deploy"))
+
+    (variant,) = created(aws, "EndpointConfig")["ProductionVariants"]
+    assert variant["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
 
 
 # again
@@ -366,6 +415,12 @@ def test_an_action_that_is_not_allowed_is_named(aws: Account, pushed: Project) -
     assert "123456789012" not in line
 
 
+def test_a_dockerfile_that_is_missing_is_one_line(aws: Account, pushed: Project) -> None:
+    (pushed.path / "Dockerfile").unlink()
+
+    assert refusal(pushed.verb("deploy"), 5) == "do/deploy: Dockerfile is missing: type git checkout Dockerfile"
+
+
 def test_an_image_that_is_not_in_ecr_is_told_before_anything_is_made(aws: Account, pushed: Project) -> None:
     (pushed.path / "model" / "model.pkl").write_bytes(b"changed since")
 
@@ -373,6 +428,83 @@ def test_an_image_that_is_not_in_ecr_is_told_before_anything_is_made(aws: Accoun
 
     assert line.endswith(" is not in ECR: type do/submit")
     assert aws.called("sagemaker:CreateModel") == []
+
+
+def test_an_image_for_another_processor_is_told_before_anything_is_made(aws: Account, project: Project) -> None:
+    digest = push(project, aws, architecture="arm64")
+
+    assert last_line(project.verb("deploy"), 3) == (
+        "do/deploy: the image in ECR is for linux/arm64, but INSTANCE_TYPE ml.m5.large needs linux/amd64: type "
+        f"aws ecr batch-delete-image --repository-name my-model --image-ids imageDigest={digest} --region us-east-1, "
+        "then do/submit"
+    )
+    assert aws.called("sagemaker:CreateModel") == []
+
+
+def test_an_image_that_docker_built_for_another_processor_is_told_too(make: Make) -> None:
+    project = make(build_with="docker")
+    expect_success(project.verb("push", STAND_IN_ARCHITECTURE="arm64"))
+
+    line = last_line(project.verb("deploy"), 3)
+
+    assert line.startswith("do/deploy: the image in ECR is for linux/arm64, but INSTANCE_TYPE ml.m5.large needs")
+    assert line.endswith("then do/build, then do/push")
+
+
+def test_an_image_for_arm64_runs_on_an_instance_with_such_a_processor(aws: Account, make: Make) -> None:
+    project = make(instance_type="ml.m6g.large")
+    (project.path / "model" / "model.pkl").write_bytes(b"model")
+    expect_success(project.verb("submit"))
+
+    expect_success(project.verb("deploy"))
+
+
+def test_an_instance_type_that_the_project_does_not_know_takes_any_image(aws: Account, project: Project) -> None:
+    (project.path / "do" / "lib" / "instances.json").write_text("{}")
+    push(project, aws, architecture="arm64")
+
+    expect_success(project.verb("deploy"))
+
+
+@pytest.mark.parametrize(
+    ("store", "why"),
+    [
+        ("http://127.0.0.1:1", "the download from ECR failed: ConnectError"),
+        ("http://{moto}/expired", "the download from ECR was answered 404"),
+    ],
+    ids=["unreachable", "refused"],
+)
+def test_a_platform_that_can_not_be_downloaded_is_passed_over_with_a_note(
+    aws: Account, pushed: Project, store: str, why: str
+) -> None:
+    aws.layers.url = store.format(moto=aws.moto)
+
+    done = pushed.verb("deploy")
+
+    expect_success(done)
+    assert f"note: the image's platform can't be seen here ({why})" in done.stderr.splitlines()
+    assert "X-Amz-Signature" not in done.stderr
+
+
+@pytest.mark.parametrize("operation", ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"])
+def test_a_platform_that_may_not_be_read_is_passed_over_with_a_note(
+    aws: Account, pushed: Project, operation: str
+) -> None:
+    aws.refuse(operation, times=-1)
+
+    done = pushed.verb("deploy")
+
+    expect_success(done)
+    assert (
+        "note: the image's platform can't be seen here "
+        "(ecr:BatchGetImage or ecr:GetDownloadUrlForLayer is not allowed)\n" in done.stderr
+    )
+
+
+def test_a_deployment_with_no_change_does_not_look_at_the_image(aws: Account, deployed: Project) -> None:
+    expect_success(deployed.verb("deploy"))
+
+    assert aws.called("ecr:GetDownloadUrlForLayer") == []
 
 
 def test_a_quota_that_is_too_small_is_told_before_anything_is_made(aws: Account, pushed: Project) -> None:

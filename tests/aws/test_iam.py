@@ -15,15 +15,27 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from extensions import document_verbs
+from extensions.context import load_catalog
 from tests.aws.conftest import Project
 from tests.aws.service.account import Account
 
 Document = dict[str, Any]
 
+CATALOG = load_catalog()
+GENERATIVE_SERVERS = [name for name, row in CATALOG["model_servers"].items() if "generative" in row["kinds"]]
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template"
 PARTITIONS = {"aws": "eu-west-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 LONGEST = "a" * 46  # a project's name
 # what a managed policy may have at most, blanks not counted
 LARGEST_POLICY = 6144
+SECRETS = ("HF_TOKEN_SECRET", "NGC_KEY_SECRET")
+# all that have documents of their own
+PROJECTS: list[dict[str, str]] = [
+    {"build_with": build_with, **model}
+    for build_with in CATALOG["build_with"]
+    for model in [{}, *({"model_kind": "generative", "model_server": server} for server in GENERATIVE_SERVERS)]
+]
 # whoever sets up the bucket sets its policy
 ALLOWED_FINDINGS = {"RESOURCE_POLICY_PRIVILEGE_ESCALATION"}
 
@@ -42,14 +54,24 @@ def filled_in(file: Path, partition: str) -> Document:
         "MODEL_DATA_PREFIX": "models/",
         "DATA_CAPTURE_BUCKET": "their-bucket",
         "DATA_CAPTURE_PREFIX": "captured",
+        "BASE_IMAGE_REPOSITORY": f"arn:{partition}:ecr:{region}:763104351884:repository/djl-inference",
+        **dict.fromkeys(SECRETS, f"arn:{partition}:secretsmanager:{region}:123456789012:secret:team/it-??????"),
     }
     return dict(json.loads(Template(file.read_text()).substitute(values)))
 
 
 @pytest.fixture(scope="session")
 def documents(render: Callable[..., Path]) -> dict[str, Path]:
-    """The documents of a project by name."""
-    return {file.stem: file for file in sorted((render() / "iam").glob("*.json"))}
+    """The documents of all projects by name; those of one name are the same in each."""
+    found: dict[str, Path] = {}
+    for answers in PROJECTS:
+        for file in sorted((render(**answers) / "iam").glob("*.json")):
+            assert found.setdefault(file.stem, file).read_text() == file.read_text()
+    return found
+
+
+def test_every_document_of_the_template_is_checked_here(documents: dict[str, Path]) -> None:
+    assert {*documents} == {file.stem for file in TEMPLATE.rglob("iam/*.json")}
 
 
 def resource_of(name: str, document: Document) -> Document:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.aws.conftest import Done, Project
-from tests.aws.runtime import Runtime
+from tests.aws.conftest import Done, Make, Project
+from tests.aws.runtime import ATTRIBUTES, Listening, Runtime
+from tests.engines import contract_server
 from tests.verbs.conftest import refusal
 from tests.verbs.contract_server import RightServer, running
 
@@ -87,3 +89,58 @@ def test_a_stream_is_of_an_endpoint(project: Project) -> None:
     assert refusal(project.verb("invoke", "--stream"), 3) == (
         "do/invoke: --stream needs --endpoint: type do/invoke --endpoint --stream"
     )
+
+
+# generative models
+
+
+@pytest.fixture
+def generating() -> Iterator[Runtime]:
+    """The endpoint of an engine that answers with as many letters as it may."""
+    with contract_server.running(contract_server.RightServer()) as container:
+        yield Runtime(Listening(container))
+
+
+def ask(make: Make, runtime: Runtime, *arguments: str, server: str = "vllm") -> Done:
+    """Ask the endpoint of a generative model."""
+    project = make(model_kind="generative", model_server=server)
+    with running(runtime) as url:
+        return project.verb("invoke", "--endpoint", *arguments, AWS_ENDPOINT_URL=url)
+
+
+def test_a_chat_is_printed_as_it_is_streamed(make: Make, generating: Runtime) -> None:
+    done = ask(make, generating, "--max-tokens", "30", "Hello")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a" * 30 + "\n", "")
+    assert generating.requests[-1].path == "/endpoints/my-model/invocations-response-stream"
+    assert json.loads(generating.requests[-1].body)["messages"] == [{"role": "user", "content": "Hello"}]
+
+
+def test_a_completion_takes_the_route_that_its_engine_needs(make: Make, generating: Runtime) -> None:
+    done = ask(make, generating, "--completion", "--max-tokens", "5", "Hello", server="tensorrt-llm")
+
+    assert done.stdout == "aaaaa\n"
+    assert generating.requests[-1].headers[ATTRIBUTES] == "route=/v1/completions"
+
+
+def test_a_request_that_asks_for_no_stream_is_answered_at_once(make: Make, generating: Runtime, tmp_path: Path) -> None:
+    file = tmp_path / "request.json"
+    file.write_text('{"prompt": "Hello", "max_tokens": 3}')
+
+    assert json.loads(ask(make, generating, "--file", str(file)).stdout)["choices"][0]["text"] == "aaa"
+
+
+def test_what_the_engine_refuses_is_one_line_with_its_message(make: Make, generating: Runtime) -> None:
+    line = refusal(ask(make, generating, "--max-tokens", "0", "Hello"), 1)
+
+    assert line == "do/invoke: the server answered 400: max_tokens must be at least 1"
+
+
+def test_words_that_came_before_the_stream_broke_off_are_printed(make: Make, generating: Runtime) -> None:
+    generating.breaks_off = True
+
+    done = ask(make, generating, "--max-tokens", "30", "Hello")
+
+    assert done.returncode == 4
+    assert set(done.stdout) == {"a"}
+    assert "the container hung up (ModelStreamError)" in done.stderr

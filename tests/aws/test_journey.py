@@ -3,40 +3,116 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from tests.aws.conftest import Make, Project
-from tests.aws.runtime import Runtime
+from tests.aws.conftest import Equip, Project
+from tests.aws.runtime import Container, Listening, Runtime
 from tests.aws.service.account import Account
 from tests.aws.test_clean import has
-from tests.verbs.conftest import train
+from tests.engines import contract_server as engine
 from tests.verbs.contract_server import RightServer, running
 
-# how the image comes to ECR; the stand-in of docker has every image already
-WAYS = {"codebuild": [("submit",)], "docker": [("push",)]}
+COPIER = Path(sys.executable).with_name("copier")
+
+# how the image comes to ECR
+WAYS = {"codebuild": ["submit"], "docker": ["build", "push"]}
+
+Copy = Callable[..., Project]
+
+
+@pytest.fixture
+def copy(plain_template: Path, tmp_path: Path, equip: Equip) -> Copy:
+    """A function that makes a project as a user does, with all that Copier does after it has written the files."""
+
+    def copy(**answers: Any) -> Project:
+        project = equip(tmp_path / "my-model")
+        data = tmp_path / "answers.yml"
+        data.write_text(yaml.safe_dump({"project_name": "my-model", **answers}))
+        command = [COPIER, "copy", "--trust", "--defaults", "--data-file", data, plain_template, project.path]
+        done = subprocess.run(
+            [*map(str, command)], env=project.environment(), capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert "NOT DONE" not in done.stderr
+        return project
+
+    return copy
 
 
 @pytest.mark.parametrize("build_with", WAYS)
-def test_from_an_empty_account_to_an_endpoint_and_back(aws: Account, make: Make, build_with: str) -> None:
-    project = make(build_with=build_with)
-    train(project.path)
+def test_a_predictive_model_gets_to_an_endpoint_and_back(
+    aws: Account, copy: Copy, tmp_path: Path, build_with: str
+) -> None:
+    model, rows = tmp_path / "rings.pkl", tmp_path / "rows.csv"
+    model.write_bytes(b"model")
+    rows.write_text("1,2,3\n4,5,6\n")
+    project = copy(build_with=build_with, model_source="local", model_path=str(model))
+    assert has(aws) == []
 
-    for way in WAYS[build_with]:
-        do(project, *way)
-    do(project, "deploy")
-    first = served(aws)
+    with served_by(RightServer(), project):
+        deploy(project, WAYS[build_with])
+        whole = do(project, "invoke", "--endpoint", "--file", str(rows))
+        streamed = do(project, "invoke", "--endpoint", "--stream", "--file", str(rows))
+        update_and_go_back(project, aws)
 
-    with running(Runtime(RightServer())) as url:
+    assert len(json.loads(whole)["predictions"]) == 2
+    assert streamed == whole
+    assert bool(project.docker_calls()) == (build_with == "docker")
+    clean(project, aws)
+
+
+def test_a_generative_model_gets_to_an_endpoint_and_back(aws: Account, copy: Copy, tmp_path: Path) -> None:
+    chosen = {"model_kind": "generative", "model_server": "vllm", "model_id": "Qwen/Qwen3-4B"}
+    request = tmp_path / "request.json"
+    request.write_text('{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 3}')
+    project = copy(**chosen, build_with="codebuild", provision=True)
+    assert has(aws) == ["role", "repository", "bucket", "build project"]
+
+    with engine.running(engine.RightServer()) as container, served_by(Listening(container), project):
+        deploy(project, WAYS["codebuild"])
+        streamed = do(project, "invoke", "--endpoint", "--max-tokens", "20", "Why is the sky blue?")
+        whole = do(project, "invoke", "--endpoint", "--file", str(request))
+        update_and_go_back(project, aws)
+
+    assert streamed == "a" * 20 + "\n"
+    assert json.loads(whole)["choices"][0]["message"]["content"] == "aaa"
+    clean(project, aws)
+
+
+@contextmanager
+def served_by(container: Container, project: Project) -> Iterator[None]:
+    """Let the endpoint's instances run this container."""
+    with running(Runtime(container)) as url:
         project.variables["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = url
-        assert len(json.loads(do(project, "invoke", "--endpoint"))["predictions"]) == 5
+        yield
 
-    project.set(CONTAINER_ENVIRONMENT="SERVING_WORKERS=2")
+
+def deploy(project: Project, way: list[str]) -> None:
+    """Bring the image to ECR, and from there to an endpoint."""
+    for verb in [*way, "deploy"]:
+        do(project, verb)
+
+
+def update_and_go_back(project: Project, aws: Account) -> None:
+    """Update the endpoint by a setting, and let it serve again what it did before."""
+    first = served(aws)
+    do(project, "config", "set", "STARTUP_TIMEOUT", "700")
     do(project, "deploy")
     assert served(aws) != first
     do(project, "rollback")
     assert served(aws) == first
 
+
+def clean(project: Project, aws: Account) -> None:
+    """Leave nothing in the account."""
     assert "InService" in do(project, "status")
     do(project, "clean", "--all", "--yes")
     assert has(aws) == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
 import zipfile
 from typing import Any
 
@@ -12,10 +14,13 @@ import pytest
 
 from tests.aws.conftest import Make, Project
 from tests.aws.service.account import Account
+from tests.aws.service.builds import Ending
 from tests.verbs.conftest import Done, refusal
 
 NOT_YET = "CodeBuild is not authorized to perform: sts:AssumeRole on arn:aws:iam::123456789012:role/my-model-codebuild"
 ROLE = "arn:aws:iam::123456789012:role/my-model-codebuild"
+KEY = "nvapi-key-of-the-tests"
+SECRETS = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 
 
 def bucket_of(aws: Account) -> str:
@@ -34,6 +39,13 @@ def source_of(aws: Account) -> zipfile.ZipFile:
 def build_project(aws: Account, region: str = "us-east-1") -> dict[str, Any]:
     """The project as CodeBuild has it."""
     return dict(aws.client("codebuild", region).batch_get_projects(names=["my-model"])["projects"][0])
+
+
+def policies(aws: Account) -> dict[str, Any]:
+    """The documents in the build's role, by name."""
+    iam, role = aws.client("iam"), "my-model-codebuild"
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
 
 
 def planned(done: Done) -> list[str]:
@@ -120,6 +132,111 @@ def test_an_image_is_built_on_the_processor_that_it_is_for(
     environment = build_project(aws)["environment"]
     assert (environment["type"], environment["image"]) == machine
     assert environment["privilegedMode"]
+
+
+# base images behind a login
+
+
+@pytest.fixture
+def on_nvidias_image(make: Make) -> Project:
+    """A project whose base image is in NVIDIA's registry, with the name of the secret that has the key."""
+    return make(model_kind="generative", model_server="tensorrt-llm", ngc_key_secret="team/ngc-key")
+
+
+def test_codebuild_gets_the_key_for_nvidias_registry_by_the_name_of_its_secret(
+    on_nvidias_image: Project, aws: Account
+) -> None:
+    aws.client("secretsmanager").create_secret(Name="team/ngc-key", SecretString=KEY)
+
+    done = on_nvidias_image.verb("submit", "-v")
+
+    assert done.returncode == 0, done.stderr
+    variables = build_project(aws)["environment"]["environmentVariables"]
+    assert {"name": "NGC_API_KEY", "value": "team/ngc-key", "type": "SECRETS_MANAGER"} in variables
+    assert KEY not in done.stdout + done.stderr + repr(aws.calls)
+
+
+@pytest.mark.parametrize(
+    ("secret", "resource"),
+    [
+        ("team/ngc-key", f"{SECRETS}team/ngc-key-??????"),
+        (f"{SECRETS}ngc-key", f"{SECRETS}ngc-key-??????"),
+        (f"{SECRETS}ngc-key-a1B2c3", f"{SECRETS}ngc-key-a1B2c3"),
+    ],
+    ids=["name", "arn without the six letters", "arn"],
+)
+def test_the_role_may_read_that_secret_and_no_other(
+    on_nvidias_image: Project, aws: Account, secret: str, resource: str
+) -> None:
+    on_nvidias_image.set(NGC_KEY_SECRET=secret)
+
+    on_nvidias_image.verb("submit", "--provision-only")
+
+    (statement,) = policies(aws)["codebuild-ngc-key"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("secretsmanager:GetSecretValue", resource)
+
+
+def test_another_secret_updates_the_project_and_its_role(on_nvidias_image: Project, aws: Account) -> None:
+    on_nvidias_image.verb("submit", "--provision-only")
+    on_nvidias_image.set(NGC_KEY_SECRET="another")
+    aws.calls.clear()
+
+    on_nvidias_image.verb("submit", "--provision-only")
+
+    assert aws.changes() == ["iam:PutRolePolicy", "codebuild:UpdateProject"]
+    assert "another" in repr(build_project(aws)["environment"])
+
+
+def test_without_a_secret_neither_the_project_nor_its_role_has_one(on_nvidias_image: Project, aws: Account) -> None:
+    on_nvidias_image.verb("submit", "--provision-only")
+    on_nvidias_image.set(NGC_KEY_SECRET="")
+
+    on_nvidias_image.verb("submit", "--provision-only")
+
+    assert {*policies(aws)} == {"codebuild"}
+    assert "NGC_API_KEY" not in repr(build_project(aws)["environment"])
+
+
+def test_a_build_that_could_not_pull_from_nvidias_registry_is_not_started(
+    on_nvidias_image: Project, aws: Account
+) -> None:
+    on_nvidias_image.set(NGC_KEY_SECRET="")
+
+    assert refusal(on_nvidias_image.verb("submit"), 3) == (
+        "do/submit: the base image is in nvcr.io, NVIDIA's registry, and NGC_KEY_SECRET is empty: store your key with "
+        "aws secretsmanager create-secret --name ngc-key --secret-string ..., then type "
+        "do/config set NGC_KEY_SECRET ngc-key"
+    )
+    assert aws.changes() == []
+
+
+def test_a_copy_of_that_image_elsewhere_needs_no_key(make: Make, aws: Account) -> None:
+    copied = {"base_image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorrt-llm:1.2.1"}
+    project = make(model_kind="generative", model_server="tensorrt-llm", **copied)
+
+    assert project.verb("submit").returncode == 0
+
+
+def test_the_role_may_pull_the_base_image_from_its_repository(make: Make, aws: Account) -> None:
+    image = "763104351884.dkr.ecr.us-west-2.amazonaws.com/djl-inference:0.36.0-lmi"
+    make(model_kind="generative", model_server="lmi", base_image=image).verb("submit", "--provision-only")
+
+    (statement,) = policies(aws)["codebuild-base-image"]["Statement"]
+    assert statement["Resource"] == "arn:aws:ecr:us-west-2:763104351884:repository/djl-inference"
+
+
+def test_a_base_image_of_another_partition_is_refused(make: Make, aws: Account) -> None:
+    image = "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/djl-inference:0.36.0-lmi"
+
+    done = make(model_kind="generative", model_server="lmi", base_image=image).verb("submit")
+
+    assert refusal(done, 3) == (
+        "do/submit: the base image is in aws-cn, which credentials for aws can't read: copy it to a repository of "
+        "yours, and name that in the Dockerfile"
+    )
+
+
+# what AWS says
 
 
 def test_a_role_that_codebuild_does_not_know_yet_is_tried_again(project: Project, aws: Account) -> None:
@@ -260,6 +377,42 @@ def test_an_interrupted_run_is_taken_up_again(project: Project, aws: Account) ->
     aws.refuse("s3:PutBucketTagging", code="InternalError", times=-1, status=400)
     assert project.verb("submit").returncode == 4
     aws.refuse("s3:PutBucketTagging", times=0)
+
+    assert project.verb("submit").returncode == 0
+
+
+@pytest.fixture
+def interrupted(project: Project, aws: Account) -> Project:
+    """A project whose build goes on, though the verb that started it was interrupted."""
+    running = project.start("submit")
+    aws.after("codebuild:StartBuild", lambda call: os.kill(running.pid, signal.SIGINT))
+    running.communicate()
+    aws.after("codebuild:StartBuild", lambda call: None)
+    assert running.returncode == 130
+    return project
+
+
+def test_a_build_that_goes_on_after_an_interruption_is_shown_to_its_end(interrupted: Project, aws: Account) -> None:
+    done = interrupted.verb("submit")
+
+    assert done.returncode == 0, done.stderr
+    assert "runs already: showing that one" in done.stderr
+    assert "        #2 pushing" in done.stderr.splitlines()
+    assert len(aws.called("codebuild:StartBuild")) == len(aws.called("s3:PutObject")) == 1
+
+
+def test_the_build_of_another_image_is_not_waited_for(interrupted: Project, aws: Account) -> None:
+    (interrupted.path / "model" / "model.pkl").write_bytes(b"another model")
+
+    assert interrupted.verb("submit").returncode == 0
+
+    assert len(aws.called("codebuild:StartBuild")) == 2
+
+
+def test_a_build_that_has_failed_is_started_again(project: Project, aws: Account) -> None:
+    aws.builds.fail("BUILD", "exit status 1", [])
+    assert project.verb("submit").returncode == 1
+    aws.builds.ending = Ending()
 
     assert project.verb("submit").returncode == 0
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import boto3
 
-from tests.aws.service import checks, protocols
+from tests.aws.service import checks, layers, protocols
 from tests.aws.service.boundary import forward
 from tests.aws.service.buckets import Buckets
 from tests.aws.service.builds import Builds
 from tests.aws.service.endpoints import Endpoints
+from tests.aws.service.layers import Layers
 from tests.aws.service.protocols import Answer, Call, Request, ServiceError
 from tests.aws.service.quotas import Quotas
 from tests.aws.service.registry import Registry
@@ -43,6 +44,7 @@ class Account:
     """An AWS account, as long as a test runs."""
 
     moto: str  # host:port
+    url: str  # what the verbs take for AWS
     calls: list[Call] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)  # requests that AWS would not understand
 
@@ -52,9 +54,10 @@ class Account:
         self.buckets = Buckets()
         self.builds = Builds(self)
         self.endpoints = Endpoints(self)
+        self.layers = Layers(self.url)
         self.quotas = Quotas()
         self.registry = Registry()
-        self._fakes = (self.buckets, self.builds, self.endpoints, self.quotas, self.registry)
+        self._fakes = (self.buckets, self.builds, self.endpoints, self.layers, self.quotas, self.registry)
 
     def refuse(
         self, operation: str, times: int = 1, code: str = "AccessDeniedException", message: str = "", status: int = 400
@@ -103,7 +106,7 @@ class Account:
         config = {
             "mediaType": "application/vnd.docker.container.image.v1+json",
             "size": 1,
-            "digest": "sha256:" + "1" * 64,
+            "digest": self.layers.put_configuration(architecture),
         }
         manifest = {
             "schemaVersion": 2,
@@ -122,6 +125,8 @@ class Account:
 
     def respond(self, request: Request) -> Answer:
         """The answer to a request of a verb."""
+        if request.path.startswith(layers.PATH):
+            return self.layers.download(request)
         try:
             call = protocols.read(request)
         except Exception:

@@ -31,7 +31,7 @@ class Build:
 
     project: str
     number: int
-    variables: dict[str, str]
+    environment: dict[str, Any]
     region: str
     ending: Ending
     phases: list[str] = field(default_factory=list)
@@ -40,6 +40,14 @@ class Build:
     @property
     def identity(self) -> str:
         return f"{self.project}:{self.number:08d}-0000-0000-0000-000000000000"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {variable["name"]: variable["value"] for variable in self.environment["environmentVariables"]}
+
+    @property
+    def architecture(self) -> str:
+        return "arm64" if self.environment["type"] == "ARM_CONTAINER" else "amd64"
 
 
 class Builds:
@@ -64,9 +72,10 @@ class Builds:
         if not project:
             raise ServiceError("ResourceNotFoundException", f"Project cannot be found: {name}")
         overrides = call.parameters.get("environmentVariablesOverride", [])
-        variables = [*project["environment"].get("environmentVariables", []), *overrides]
-        values = {variable["name"]: variable["value"] for variable in variables}
-        build = Build(name, len(self._builds) + 1, values, call.region, self.ending)
+        environment = project["environment"]
+        variables = [*environment.get("environmentVariables", []), *overrides]
+        environment = environment | {"environmentVariables": variables}
+        build = Build(name, len(self._builds) + 1, environment, call.region, self.ending)
         self._builds[build.identity] = build
         return {"build": self._described(build)}
 
@@ -78,6 +87,8 @@ class Builds:
 
     def ListBuildsForProject(self, call: Call) -> dict[str, Any]:
         project = call.parameters["projectName"]
+        if project not in self._projects(call):
+            raise ServiceError("ResourceNotFoundException", f"The provided project arn does not exist: {project}")
         return {"ids": [build.identity for build in reversed(self._builds.values()) if build.project == project]}
 
     def StopBuild(self, call: Call) -> dict[str, Any]:
@@ -123,7 +134,8 @@ class Builds:
     def _push(self, build: Build) -> None:
         """What buildspec.yml does at the end."""
         if uri := build.variables.get("REPOSITORY_URI"):
-            self._account.put_image(uri.partition("/")[2], build.variables["IMAGE_TAG"], build.region)
+            repository, tag = uri.partition("/")[2], build.variables["IMAGE_TAG"]
+            self._account.put_image(repository, tag, build.region, build.architecture)
 
     def _described(self, build: Build) -> dict[str, Any]:
         arn = f"arn:{_partition(build.region)}:codebuild:{build.region}:123456789012:build/{build.identity}"
@@ -133,6 +145,7 @@ class Builds:
             "arn": arn,
             "projectName": build.project,
             "buildNumber": build.number,
+            "environment": build.environment,
             "startTime": now,
             "currentPhase": build.phases[-1] if build.status == "IN_PROGRESS" and build.phases else "COMPLETED",
             "buildStatus": build.status,

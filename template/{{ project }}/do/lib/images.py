@@ -51,20 +51,16 @@ def platform() -> str:
 
 
 def base() -> str:
-    """The image that this one is built on, as the Dockerfile names it; empty where it doesn't."""
-    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    """The image that this one is built on, as the Dockerfile names it; empty where it doesn't. Raises VerbError."""
+    lines = _required("Dockerfile").read_text().splitlines()
     return next((line.removeprefix(BASE_IMAGE) for line in lines if line.startswith(BASE_IMAGE)), "")
 
 
 def context() -> Iterator[Path]:
     """Dockerfile, .dockerignore and the files that it lets through, in order. Raises VerbError for a missing one."""
-    ignore_file = ROOT / ".dockerignore"
-    for path in (ROOT / "Dockerfile", ignore_file):
-        if not path.is_file():
-            raise VerbError(f"{path.name} is missing: type git checkout {path.name}", ExitCode.MISSING_FILE)
-        yield path
-    for path in sorted(path for entry in included() for path in _files(entry)):
-        yield path
+    yield _required("Dockerfile")
+    yield _required(".dockerignore")
+    yield from sorted(path for entry in included() for path in _files(entry))
 
 
 def included() -> list[Path]:
@@ -108,6 +104,13 @@ def megabytes(size: int) -> str:
 
 def _recorded() -> list[str]:
     return RECORD.read_text().split() if RECORD.exists() else []
+
+
+def _required(name: str) -> Path:
+    """A file without which there is no image. Raises VerbError where it is missing."""
+    if not (ROOT / name).is_file():
+        raise VerbError(f"{name} is missing: type git checkout {name}", ExitCode.MISSING_FILE)
+    return ROOT / name
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -8,12 +8,36 @@ from pathlib import Path
 from typing import Any
 
 from lib import images, settings
-from lib.aws import names, waiting
+from lib.aws import names, policies, waiting
 from lib.aws.calls import Aws
 from lib.aws.errors import AwsError
-from lib.cli import VerbError
+from lib.cli import ExitCode, VerbError
 
+KEY_SECRET = "NGC_KEY_SECRET"  # a setting of projects with TensorRT-LLM
 MACHINES = Path(__file__).with_name("build_machines.json")  # by the image's platform
+
+NVIDIA = "nvcr.io"
+
+
+def require_base_image(aws: Aws) -> None:
+    """Raise VerbError for a base image that no build could pull."""
+    image = images.base()
+    configuration = settings.load()
+    if image.startswith(f"{NVIDIA}/") and KEY_SECRET in {*configuration} and not configuration[KEY_SECRET]:
+        raise VerbError(
+            f"the base image is in {NVIDIA}, NVIDIA's registry, and {KEY_SECRET} is empty: store your key with "
+            "aws secretsmanager create-secret --name ngc-key --secret-string ..., then type "
+            f"do/config set {KEY_SECRET} ngc-key",
+            ExitCode.BAD_CONFIGURATION,
+        )
+    place = policies.ECR_IMAGE.match(image)
+    partition = aws.session.boto.get_partition_for_region(place["region"]) if place else aws.identity.partition
+    if partition != aws.identity.partition:
+        raise VerbError(
+            f"the base image is in {partition}, which credentials for {aws.identity.partition} can't read: copy it to "
+            "a repository of yours, and name that in the Dockerfile",
+            ExitCode.BAD_CONFIGURATION,
+        )
 
 
 def ensure(aws: Aws, role: str, uri: str, bucket: str) -> None:
@@ -64,7 +88,7 @@ def definition(aws: Aws, role: str, uri: str, bucket: str) -> dict[str, Any]:
 
 def _key_of_the_base_image(configuration: Mapping[str, str]) -> list[dict[str, str]]:
     """The key for NVIDIA's registry, by reference: CodeBuild reads the secret when a build starts."""
-    secret = configuration["NGC_KEY_SECRET"] if "NGC_KEY_SECRET" in {*configuration} else ""
+    secret = configuration[KEY_SECRET] if KEY_SECRET in {*configuration} else ""
     return [{"name": "NGC_API_KEY", "value": secret, "type": "SECRETS_MANAGER"}] if secret else []
 
 

@@ -12,8 +12,19 @@ from lib.aws.calls import Aws
 from lib.aws.redaction import redacted
 from lib.cli import ExitCode, VerbError, say
 
+TAG = "IMAGE_TAG"  # a variable of the build, see buildspec.yml
+RUNNING = "IN_PROGRESS"
+RECENT = 20  # builds; one that runs is among the last
 PATIENCE = 3 * 3600.0  # seconds; the build project itself gives up before
 SHOWN_AFTER_FAILURE = 20  # lines of the log
+
+
+def running(aws: Aws, tag: str) -> str:
+    """The id of the build of this tag that was started before and still runs; empty where there is none."""
+    listed = aws.find("codebuild", "ListBuildsForProject", projectName=names.project(), sortOrder="DESCENDING")
+    ids = listed["ids"][:RECENT] if listed else []
+    found = aws.read("codebuild", "BatchGetBuilds", ids=ids)["builds"] if ids else []
+    return next((build["id"] for build in found if build["buildStatus"] == RUNNING and _tag(build) == tag), "")
 
 
 def start(aws: Aws, bucket: str, tag: str, version: str) -> str:
@@ -24,7 +35,7 @@ def start(aws: Aws, bucket: str, tag: str, version: str) -> str:
         projectName=names.project(),
         sourceLocationOverride=f"{bucket}/{source.key(tag)}",
         **({"sourceVersion": version} if version else {}),
-        environmentVariablesOverride=[{"name": "IMAGE_TAG", "value": tag, "type": "PLAINTEXT"}],
+        environmentVariablesOverride=[{"name": TAG, "value": tag, "type": "PLAINTEXT"}],
     )
     return str(answer.get("build", {}).get("id", ""))
 
@@ -34,7 +45,7 @@ def follow(aws: Aws, identity: str) -> None:
     log = Log(aws)
     build = waiting.until(
         lambda: _look(aws, identity, log),
-        lambda build: build["buildStatus"] != "IN_PROGRESS",
+        lambda build: build["buildStatus"] != RUNNING,
         lambda build: f"build: {build.get('currentPhase', 'SUBMITTED').lower().replace('_', ' ')}",
         PATIENCE,
     )
@@ -75,6 +86,11 @@ class Log:
             if answer["nextForwardToken"] == self.token or not answer["events"]:
                 return
             self.token = answer["nextForwardToken"]
+
+
+def _tag(build: dict[str, Any]) -> str:
+    variables = {row["name"]: row["value"] for row in build["environment"]["environmentVariables"]}
+    return str(variables.get(TAG, ""))
 
 
 def _look(aws: Aws, identity: str, log: Log) -> dict[str, Any]:

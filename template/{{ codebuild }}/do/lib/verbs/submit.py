@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 EPILOG = """\
 Uploads what goes into the image (what .dockerignore lets through, and buildspec.yml), builds it on the machine
 CODEBUILD_COMPUTE_TYPE of do/config, and shows the build's phases and log. The image repository, the bucket for
-the source, the build project and its role are made first, or brought up to date with do/config and iam/.
+the source, the build project and its role are made first, or brought up to date with do/config and iam/. Typed again
+after an interruption, it shows the build that runs.
 
 examples:
   do/submit
@@ -34,6 +35,8 @@ def main() -> int:
 
     name, _, tag = images.name().partition(":")
     aws = Aws(options.dry_run)
+    if not options.provision_only:
+        build_project.require_base_image(aws)
     uri = repository.ensure(aws)
     source_bucket = bucket.ensure(aws)
     build_project.ensure(aws, role=roles.ensure(aws, "codebuild"), uri=uri, bucket=source_bucket)
@@ -53,13 +56,23 @@ def main() -> int:
 
 
 def build(aws: Aws, tag: str, bucket: str) -> None:
-    """Upload the source and build it. Raises VerbError when the build fails."""
+    """Build the image, or wait for the build of it that runs already. Raises VerbError when it fails."""
+    from lib.aws import builds
+
+    if identity := builds.running(aws, tag):
+        say(f"a build of {tag} runs already: showing that one")
+    else:
+        identity = start(aws, tag, bucket)
+    if not aws.dry_run:
+        builds.follow(aws, identity)
+
+
+def start(aws: Aws, tag: str, bucket: str) -> str:
+    """Upload the source and start building it; the build's id."""
     from lib.aws import builds, source
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "source.zip"
         source.write(file)
         version = source.upload(aws, file, bucket, tag)
-    identity = builds.start(aws, bucket, tag, version)
-    if not aws.dry_run:
-        builds.follow(aws, identity)
+    return builds.start(aws, bucket, tag, version)

@@ -19,10 +19,10 @@ examples:
   do/invoke "Why is the sky blue?"
   do/invoke --completion --max-tokens 20 "Once upon a time"
   do/invoke --file request.json            a request of your own; its answer is printed as it is
-  do/invoke --endpoint "Hello"             the endpoint that do/deploy made"""
-CONTENT_TYPE = "Content-Type"
-EVENTS = "text/event-stream"
+  do/invoke --endpoint                     the endpoint that do/deploy made"""
 PROMPT = "In one sentence: what are you?"
+JSON = "application/json"
+EVENTS = "text/event-stream"
 
 
 def main() -> int:
@@ -37,13 +37,12 @@ def main() -> int:
     options = cli.parse(arguments)
     url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
     environment.enter_verbs()  # before standard input is read: the verb starts anew there
-    body, chosen = request(options)
-    headers = {CONTENT_TYPE: "application/json", **chosen}
-    return write(ask_endpoint(body, headers) if options.endpoint else ask(url, body, headers))
+    body, headers = request(options)
+    return write(from_endpoint(body, headers) if options.endpoint else from_server(url, body, headers))
 
 
 def request(options: argparse.Namespace) -> tuple[bytes, dict[str, str]]:
-    """The body of a request, and headers that choose the API. Raises VerbError for one that the engine lacks."""
+    """The body and headers of a request. Raises VerbError for one that this engine doesn't take."""
     from lib.contract import reference
 
     api = reference.load()
@@ -81,67 +80,61 @@ def write(texts: Iterable[str]) -> int:
     return ExitCode.OK
 
 
-def ask_endpoint(body: bytes, headers: dict[str, str]) -> Iterator[str]:
-    """The endpoint's answer, piece by piece. Raises VerbError when there is none, or a refusal."""
-    from lib.aws import invocation
-
-    parameters = {invocation.PARAMETERS[name.lower()]: value for name, value in headers.items()}
-    aws = invocation.connect()
-    try:
-        if not is_streamed(body):
-            yield invocation.whole(aws, Body=body, **parameters)[0].decode()
-            return
-        pieces, found = invocation.stream(aws, Body=body, **parameters)
-    except invocation.Refused as refusal:
-        raise refused(refusal.status, refusal.body.decode(errors="replace")) from None
-    yield from texts_of(found.get("ContentType", ""), pieces)
-
-
-def ask(url: str, body: bytes, headers: dict[str, str]) -> Iterator[str]:
-    """The server's answer, piece by piece. Raises VerbError when there is none, or a refusal."""
+def from_server(url: str, body: bytes, headers: dict[str, str]) -> Iterator[str]:
+    """The texts of a server's answer as they come. Raises VerbError when there is none, or a refusal."""
     import httpx  # in do/.venv only
 
     from lib import client
 
     with client.connect(url) as connection:
         try:
-            with connection.stream("POST", "/invocations", content=body, headers=headers) as got:
-                if got.status_code != 200:
-                    got.read()
-                    raise refused(got.status_code, got.text)
-                yield from texts_of(got.headers.get(CONTENT_TYPE, ""), got.iter_bytes())
+            headers = {"Content-Type": JSON, **headers}
+            with connection.stream("POST", "/invocations", content=body, headers=headers) as response:
+                if response.status_code != 200:
+                    response.read()
+                    raise refused(response.status_code, response.text)
+                yield from texts(response.headers.get("content-type", ""), response.iter_bytes())
         except httpx.ConnectError:
             raise client.nothing_listens(url) from None
         except httpx.TransportError as error:
             raise VerbError(f"no answer from {url}: {error or type(error).__name__}", ExitCode.FAILED) from None
 
 
-def is_streamed(body: bytes) -> bool:
-    """Whether a request asks for a stream."""
+def from_endpoint(body: bytes, headers: dict[str, str]) -> Iterator[str]:
+    """The texts of the endpoint's answer as they come. Raises VerbError when there is none, or a refusal."""
+    from lib.aws import invocation
+
+    parameters = {invocation.PARAMETERS[name.lower()]: value for name, value in headers.items()}
     try:
-        return bool(json.loads(body)["stream"])
-    except (ValueError, KeyError, TypeError):
-        return False
+        pieces, answer = invocation.stream(invocation.connect(), Body=body, ContentType=JSON, **parameters)
+    except invocation.Refused as refusal:
+        raise refused(refusal.status, refusal.body.decode(errors="replace")) from None
+    yield from texts(answer.get("ContentType", ""), pieces)
 
 
-def texts_of(content_type: str, pieces: Iterable[bytes]) -> Iterator[str]:
-    """The texts in the events of a stream, or an answer as it is. Raises VerbError for an error in a stream."""
+def texts(content_type: str, pieces: Iterable[bytes]) -> Iterator[str]:
+    """What an answer says: the texts in the events of a stream, else all of it. Raises VerbError for an error there."""
     if not content_type.startswith(EVENTS):
         yield b"".join(pieces).decode()
         return
-    for line in lines_of(pieces):
+    for line in lines(pieces):
         data = line.removeprefix("data:").strip()
         if line.startswith("data:") and data != "[DONE]":
             yield piece(json.loads(data))
 
 
-def lines_of(pieces: Iterable[bytes]) -> Iterator[str]:
-    """The lines of an answer whose pieces end anywhere."""
+def lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a stream, each as soon as it is there: a piece may end anywhere."""
     rest = b""
-    for data in pieces:
-        *whole, rest = (rest + data).split(b"\n")
-        yield from (line.decode().rstrip() for line in whole)
+    for part in pieces:
+        *whole, rest = (rest + part).split(b"\n")
+        yield from (line.decode() for line in whole)
     yield rest.decode()
+
+
+def refused(status: int, text: str) -> VerbError:
+    """The error for a refusal."""
+    return VerbError(f"the server answered {status}: {message_of(text)}", ExitCode.FAILED)
 
 
 def piece(event: dict[str, Any]) -> str:
@@ -152,11 +145,6 @@ def piece(event: dict[str, Any]) -> str:
     delta = choice.get("delta") or {}
     texts = (delta.get("reasoning"), delta.get("reasoning_content"), delta.get("content"), choice.get("text"))
     return "".join(text for text in texts if text)
-
-
-def refused(status: int, text: str) -> VerbError:
-    """The error for a refusal."""
-    return VerbError(f"the server answered {status}: {message_of(text)}", ExitCode.FAILED)
 
 
 def message_of(text: str) -> str:

@@ -15,8 +15,7 @@ examples:
   do/test                                  the server that do/run or do/serve runs in another terminal
   do/test --serve                          a server of its own, on a free port; the engine must be installed here
   do/test --url http://127.0.0.1:9000      any server
-  do/test --endpoint                       the endpoint that do/deploy made; checks of what SageMaker does not pass on
-                                           are n/a"""
+  do/test --endpoint                       the endpoint in AWS: the checks whose answers SageMaker passes on"""
 
 
 def main() -> int:
@@ -41,9 +40,8 @@ def run_endpoint(options: argparse.Namespace) -> int:
 
     service = EndpointService()
     endpoint.require_serving(service.aws)
-    results = suite.run(service, reference.load(), suite.all_checks())
-    shown = list(reporting.shown(results, quiet=options.json))
-    return reporting.report("endpoint", names.project(), shown, options.json)
+    results = list(reporting.shown(suite.run(service, reference.load(), suite.all_checks()), quiet=options.json))
+    return reporting.report("endpoint", names.project(), results, options.json)
 
 
 def run_contract(url: str, options: argparse.Namespace) -> int:

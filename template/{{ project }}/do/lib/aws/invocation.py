@@ -48,10 +48,7 @@ def whole(aws: Aws, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
 
 
 def stream(aws: Aws, **parameters: Any) -> tuple[Iterator[bytes], dict[str, Any]]:
-    """The answer, piece by piece, and what came with it. Raises Refused, and VerbError where there is no answer.
-
-    The pieces raise VerbError where the answer breaks off.
-    """
+    """The body piece by piece, and what came before it. Raises Refused, and VerbError, also where it breaks off."""
     found = _send(aws, "InvokeEndpointWithResponseStream", parameters)
     return _pieces(found["Body"]), found
 

@@ -14,6 +14,7 @@ from lib.cli import ROOT, ExitCode, VerbError
 
 IAM = ROOT / "iam"
 SECRETS = ("HF_TOKEN_SECRET", "NGC_KEY_SECRET")  # settings of some projects
+COMPLETE_SECRET_ARN = re.compile(r"arn:.*-[A-Za-z0-9]{6}")
 ECR_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)")
 
 
@@ -63,10 +64,11 @@ def _key_arn(aws: Aws, key: str) -> str:
 
 
 def _secret_arn(aws: Aws, secret: str) -> str:
-    """The ARN of a secret, also where it is given by its name, to which Secrets Manager adds six letters."""
-    if not secret or secret.startswith("arn:"):
+    """The ARN of a secret, also where it lacks the six letters that Secrets Manager adds, or is only the name."""
+    if not secret or COMPLETE_SECRET_ARN.fullmatch(secret):
         return secret
-    return f"arn:{aws.identity.partition}:secretsmanager:{aws.region}:{aws.identity.account}:secret:{secret}-??????"
+    place = f"arn:{aws.identity.partition}:secretsmanager:{aws.region}:{aws.identity.account}:secret:"
+    return f"{'' if secret.startswith('arn:') else place}{secret}-??????"
 
 
 def _base_image(aws: Aws) -> dict[str, str]:

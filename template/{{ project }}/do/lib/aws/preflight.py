@@ -6,15 +6,14 @@ import json
 import urllib.parse
 from typing import Any
 
-from lib import images, settings
-from lib.aws import names, repository, roles
+from lib import images, instances, settings
+from lib.aws import image_platform, names, repository, roles
 from lib.aws.calls import Aws
 from lib.aws.errors import AwsError
 from lib.cli import ROOT, ExitCode, VerbError, say
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 DENIED = {"AccessDenied", "AccessDeniedException"}
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def require_sound_settings() -> None:
@@ -39,13 +38,38 @@ def image_uri(aws: Aws) -> str:
     if not found:
         raise VerbError(f"{wanted} is not in ECR: type {_push()}", ExitCode.MISSING_FILE)
     image = found["imageDetails"][0]
-    if image.get("imageManifestMediaType", DOCKER_MANIFEST) != DOCKER_MANIFEST:
+    if image.get("imageManifestMediaType", image_platform.DOCKER_MANIFEST) != image_platform.DOCKER_MANIFEST:
         raise VerbError(
             f"{wanted} in ECR has a manifest that SageMaker refuses ({image['imageManifestMediaType']}): "
             f"remove it there, and type {_push()}",
             ExitCode.AWS_ERROR,
         )
     return f"{repository.uri(aws)}@{image['imageDigest']}"
+
+
+def require_platform(aws: Aws, uri: str) -> None:
+    """Raise VerbError for an image in ECR that INSTANCE_TYPE can't run; only say so where that can't be read."""
+    instance = instances.chosen()
+    if not instance:
+        return
+    digest, why = uri.partition("@")[2], ""
+    try:
+        found = image_platform.of(aws, digest)
+    except AwsError as error:
+        if error.code not in DENIED:
+            raise
+        found, why = "", "ecr:BatchGetImage or ecr:GetDownloadUrlForLayer is not allowed"
+    except image_platform.Unreadable as error:
+        found, why = "", str(error)
+    if not found:
+        say(f"note: the image's platform can't be seen here ({why})")
+    elif found != instance.platform:
+        raise VerbError(
+            f"the image in ECR is for {found}, but INSTANCE_TYPE {instance.name} needs {instance.platform}: type "
+            f"aws ecr batch-delete-image --repository-name {names.project()} --image-ids imageDigest={digest} "
+            f"--region {aws.region}, then {_push()}",
+            ExitCode.BAD_CONFIGURATION,
+        )
 
 
 def role_arn(aws: Aws) -> str:

@@ -45,6 +45,7 @@ def deploy(dry_run: bool, as_json: bool) -> int:
     found = deployment.present(aws)
     steps = deployment.steps(aws, target, found)
     if deployment.starts_instances(target, found):
+        preflight.require_platform(aws, target.image_uri)
         preflight.require_quota(aws, deployment.instances_needed(found))
     try:
         carry_out(steps, aws)
