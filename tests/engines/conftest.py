@@ -20,15 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
 import psutil
 import pytest
+from moto.server import ThreadedMotoServer
 
 from extensions.context import load_catalog
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 ENGINES = [name for name, row in load_catalog()["model_servers"].items() if row["kinds"] == ["generative"]]
 MODEL = "Qwen/Qwen3-8B"
+TOKEN = "hf_0123456789abcdef"
 # the variables of these tests' environment that the entrypoint would read, and one that makes engines start slowly
 SET_BY_TESTS = ("SM_", "HF_", "OPTION_", "SERVING_", "SAGEMAKER_", "AWS_", "PYTHONDONTWRITEBYTECODE")
 START_SECONDS = 30
@@ -82,6 +85,34 @@ def stand_in(tmp_path: Path) -> dict[str, str]:
         "STAND_IN_RECORD": str(tmp_path / "record.json"),
         "HF_MODEL_ID": MODEL,
     }
+
+
+@pytest.fixture(scope="session")
+def secrets() -> Iterator[dict[str, str]]:
+    """An environment in which AWS is moto, with some secrets; ARN is that of the one called token."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    client = boto3.client(
+        "secretsmanager",
+        endpoint_url=url,
+        region_name="eu-west-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    arn = client.create_secret(Name="token", SecretString=TOKEN)["ARN"]
+    client.create_secret(Name="token-as-json", SecretString=json.dumps({"HF_TOKEN": TOKEN}))
+    client.create_secret(Name="empty", SecretString=" ")
+    yield {
+        "ARN": arn,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    server.stop()
 
 
 def link_nginx(programs: Path) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
-from tests.engines.conftest import MODEL, every_engine, serving
+from tests.engines.conftest import MODEL, TOKEN, every_engine, serving
 
 Project = Callable[[str], Path]
 StandIn = dict[str, str]
 
-TOKEN = "hf_0123456789abcdef"
 COMMANDS = {
     "vllm": [
         *("vllm", "serve", MODEL, "--host", "0.0.0.0", "--port", "PORT", "--served-model-name", MODEL),
@@ -237,34 +234,6 @@ class TestEnvironment:
         with serving(project("vllm"), stand_in) as server:
             assert server.started()["environment"]["LD_LIBRARY_PATH"] == "/usr/local/cuda/compat:"
             assert server.end() == 0
-
-
-@pytest.fixture(scope="module")
-def secrets() -> Iterator[StandIn]:
-    """An environment in which AWS is moto, with some secrets; ARN is that of the one called token."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    client = boto3.client(
-        "secretsmanager",
-        endpoint_url=url,
-        region_name="eu-west-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
-    arn = client.create_secret(Name="token", SecretString=TOKEN)["ARN"]
-    client.create_secret(Name="token-as-json", SecretString=json.dumps({"HF_TOKEN": TOKEN}))
-    client.create_secret(Name="empty", SecretString=" ")
-    yield {
-        "ARN": arn,
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    server.stop()
 
 
 class TestToken:

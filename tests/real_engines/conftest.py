@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.conftest import Server, equip, link_nginx, serving
+from tests.engines.conftest import Server, equip, link_nginx, secrets, serving
+
+__all__ = ["secrets"]
 
 Render = Callable[..., Path]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.engines.conftest import Server, serving
-from tests.real_engines.conftest import ENGINES_DIR, verb
+from tests.engines.conftest import TOKEN, Server, serving
+from tests.real_engines import hub
+from tests.real_engines.conftest import ENGINES_DIR, START_SECONDS, verb
 
 Environment = dict[str, str]
 
@@ -107,6 +108,41 @@ class TestStarting:
 
         assert failing.messages()[-1].startswith("vllm ended with 1: ")
         assert "Invalid repository ID or local directory specified" in failing.messages()[-1]
+
+
+class TestGatedModel:
+    """A model that vLLM downloads from the Hub, here a stand-in, with the token from AWS, here moto."""
+
+    @pytest.fixture
+    def from_hub(self, vllm_environment: Environment, tmp_path: Path) -> Iterator[Environment]:
+        """The environment in which the model is on the Hub, and nothing of it is here yet."""
+        with hub.running(ENGINES_DIR / "model", TOKEN) as url:
+            yield {
+                **vllm_environment,
+                "SM_MODEL_DIR": str(tmp_path / "no-model"),
+                "HF_MODEL_ID": hub.NAME,
+                "HF_ENDPOINT": url,
+                "HF_HOME": str(tmp_path / "cache"),
+                "HF_HUB_DISABLE_XET": "1",
+            }
+
+    def test_it_is_downloaded_and_served_with_the_token_in_the_secret(
+        self, vllm_project: Path, from_hub: Environment, secrets: Environment
+    ) -> None:
+        environment = from_hub | secrets | {"HF_TOKEN_SECRET": "token"}
+        with serving(vllm_project, environment, seconds=START_SECONDS) as gated:
+            done = verb(vllm_project, "invoke", "--url", gated.url, "--max-tokens", "4", "Hello")
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert TOKEN not in gated.log.read_text()
+
+    def test_without_a_token_the_server_ends_and_says_what_to_do(
+        self, vllm_project: Path, from_hub: Environment
+    ) -> None:
+        with serving(vllm_project, from_hub, ready=False) as refused:
+            assert refused.process.wait(200) == 1
+
+        assert "name a secret with your token in HF_TOKEN_SECRET" in refused.messages()[-1]
 
 
 class TestEnding:

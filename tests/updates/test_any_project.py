@@ -18,7 +18,7 @@ from tests.updates.edits import EDITS
 from tests.updates.projects import Answers, commit, conflicts, contents, make, recorded, update
 
 # Each takes seconds, for an update and two renders.
-COUNT = 12
+COUNT = 8
 
 # Questions whose answers can change without another file of the owner's taking the place of what was edited.
 COMMON: dict[str, st.SearchStrategy[Any]] = {
