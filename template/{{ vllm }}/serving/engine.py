@@ -24,7 +24,8 @@ def command(launch: Launch) -> list[str]:
         "host": launch.host,
         "port": launch.port,
         "served_model_name": launch.served_name,
-        # without it, requests in flight can hang when the server stops; what is left of the time it needs to end
+        # without it, requests in flight can hang when the server stops (vLLM has it since 0.18); the rest of the time
+        # is for its own end
         "shutdown_timeout": max(1, launch.stop_timeout - 5),
         **launch.options,
     }
