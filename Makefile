@@ -6,7 +6,7 @@ MODEL ?= forest
 ROWS ?= 1
 # tests that run side by side; the others start servers, whose times they look at
 # the slowest first, so that no processor is left with it alone
-APART := $(addprefix tests/,updates aws fleet engines repository renders questions catalog)
+APART := $(addprefix tests/,updates questions aws fleet engines repository renders catalog)
 
 .PHONY: help demo test test-engines test-containers lint format bench bench-fleet catalog requirements goldens docs release clean
 
