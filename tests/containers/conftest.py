@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -17,11 +18,12 @@ import pytest
 
 from extensions.context import load_catalog
 from tests.containers import table
+from tests.renders.answers import fitting
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog()
 BASE_IMAGE = CATALOG["images"]["predictive"]["image"]
-EVERY_IMAGE = [(framework, server) for framework in CATALOG["frameworks"] for server in CATALOG["model_servers"]]
+EVERY_IMAGE = list(itertools.product(CATALOG["frameworks"], fitting("model_servers", "predictive")))
 WITHOUT_DOCKER = f"""\
 These tests build and run images, so they need Docker, and {BASE_IMAGE}:
   Docker            https://docs.docker.com/engine/install, then start it
