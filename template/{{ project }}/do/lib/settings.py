@@ -152,6 +152,9 @@ class Settings(Mapping[str, str]):
         check_value(key, self._values[key], "in the environment" if key in self.overrides else "in do/config.env")
         return self._values[key]
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._values  # some are settings of some projects only
+
     def __iter__(self) -> Iterator[str]:
         return iter(key for key in KEYS if key in self._values)
 

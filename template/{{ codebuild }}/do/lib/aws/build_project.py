@@ -23,7 +23,7 @@ def require_base_image(aws: Aws) -> None:
     """Raise VerbError for a base image that no build could pull."""
     image = images.base()
     configuration = settings.load()
-    if image.startswith(f"{NVIDIA}/") and KEY_SECRET in {*configuration} and not configuration[KEY_SECRET]:
+    if image.startswith(f"{NVIDIA}/") and KEY_SECRET in configuration and not configuration[KEY_SECRET]:
         raise VerbError(
             f"the base image is in {NVIDIA}, NVIDIA's registry, and {KEY_SECRET} is empty: store your key with "
             "aws secretsmanager create-secret --name ngc-key --secret-string ..., then type "
@@ -88,8 +88,9 @@ def definition(aws: Aws, role: str, uri: str, bucket: str) -> dict[str, Any]:
 
 def _key_of_the_base_image(configuration: Mapping[str, str]) -> list[dict[str, str]]:
     """The key for NVIDIA's registry, by reference: CodeBuild reads the secret when a build starts."""
-    secret = configuration[KEY_SECRET] if KEY_SECRET in {*configuration} else ""
-    return [{"name": "NGC_API_KEY", "value": secret, "type": "SECRETS_MANAGER"}] if secret else []
+    if KEY_SECRET not in configuration or not configuration[KEY_SECRET]:
+        return []
+    return [{"name": "NGC_API_KEY", "value": configuration[KEY_SECRET], "type": "SECRETS_MANAGER"}]
 
 
 def _is_current(found: Any, wanted: Any) -> bool:

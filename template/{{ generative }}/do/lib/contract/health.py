@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
+from lib.contract.pinging import LIMIT, timed_ping
 from lib.contract.reference import Reference
 from lib.contract.service import Service
-from lib.contract.suite import NoAnswer, Observation, check, expect
+from lib.contract.suite import Observation, check, expect
 
-LIMIT = 2.0  # seconds
 PINGS = 5
 CALLERS = 4
 TOKENS = 64
@@ -33,13 +32,3 @@ def ping_answers_within_2_seconds_while_the_model_writes(service: Service, refer
         f"{PINGS} times 200 within 2 s",
         f"{', '.join(map(str, statuses))}, the slowest after {slowest:.3f} s",
     )
-
-
-def timed_ping(service: Service) -> tuple[int, float]:
-    """The status of a ping (0: no answer) and how many seconds it took."""
-    began = time.monotonic()
-    try:
-        status = service.get("/ping").status_code
-    except NoAnswer:
-        status = 0
-    return status, time.monotonic() - began

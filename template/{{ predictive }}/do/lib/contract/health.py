@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from lib.contract.pinging import LIMIT, timed_ping
 from lib.contract.reference import Reference
 from lib.contract.service import CSV, Service, encode
-from lib.contract.suite import NoAnswer, Observation, check, expect
+from lib.contract.suite import Observation, check, expect
 
-LIMIT = 2.0  # seconds
 LOAD_THREADS = 8
 LOAD_ROWS = 100
 LOAD_REQUESTS = 200  # by each thread at most, so that the load ends by itself
@@ -43,17 +42,6 @@ def ping_answers_within_2_seconds_under_load(service: Service, reference: Refere
         f"{PINGS} times 200 within 2 s",
         f"{', '.join(map(str, statuses))}, the slowest after {slowest:.3f} s",
     )
-
-
-def timed_ping(service: Service, pause: float = 0) -> tuple[int, float]:
-    """The status of a ping (0: no answer) and how many seconds it took."""
-    time.sleep(pause)
-    began = time.monotonic()
-    try:
-        status = service.get("/ping").status_code
-    except NoAnswer:
-        status = 0
-    return status, time.monotonic() - began
 
 
 def keep_busy(service: Service, body: bytes, stop: threading.Event) -> None:

@@ -136,7 +136,7 @@ def _variant(model_name: str, configuration: Mapping[str, str]) -> Parameters:
     }
     if int(configuration["VOLUME_SIZE_GB"]):
         variant["VolumeSizeInGB"] = int(configuration["VOLUME_SIZE_GB"])
-    if AMI in set(configuration):  # only of projects whose image needs a GPU
+    if AMI in configuration:  # only of projects whose image needs a GPU
         variant["InferenceAmiVersion"] = configuration[AMI]
     return variant
 

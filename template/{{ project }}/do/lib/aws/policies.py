@@ -43,7 +43,7 @@ def values(aws: Aws) -> dict[str, str]:
         "BUCKET": names.bucket(aws.identity.account, aws.region),
         "KMS_KEY": _key_arn(aws, configuration["KMS_KEY"]),
         "VPC_SUBNETS": configuration["VPC_SUBNETS"],
-        **{name: _secret_arn(aws, configuration[name]) if name in {*configuration} else "" for name in SECRETS},
+        **{name: _secret_arn(aws, configuration[name]) if name in configuration else "" for name in SECRETS},
         **_base_image(aws),
         **_place("MODEL_DATA", configuration["MODEL_DATA_URL"]),
         **_place("DATA_CAPTURE", configuration["DATA_CAPTURE_URL"]),
