@@ -83,7 +83,7 @@ def main() -> int:
         template = make_template(folder / "mcc-template")
         with ProcessPoolExecutor() as pool:
             expected = dict(pool.map(make_project, [template] * count, [folder] * count, range(count)))
-        prepend(template / "template/{{ predictive }}" / IMPROVED, "# improved")
+        prepend(template / "template/{{predictive}}" / IMPROVED, "# improved")
         release(template, "v1.1.0")
         start, cpu_start = time.monotonic(), cpu_seconds()
         rows = update(folder, sorted(expected))

@@ -18,8 +18,8 @@ from extensions.document_questions import choices
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "interface.yml"
 MIGRATIONS = ROOT / "migrations"
-SETTINGS = ROOT / "template/{{ project }}/do/lib/settings.py"
-HANDLER = ROOT / "template/{{ predictive }}/serving/handlers/base.py"
+SETTINGS = ROOT / "template/{{project}}/do/lib/settings.py"
+HANDLER = ROOT / "template/{{predictive}}/serving/handlers/base.py"
 
 HEADER = """\
 # The names that projects depend on: questions with their types and choices, keys of do/config.env, and what a

@@ -37,7 +37,7 @@ PERMISSIONS: dict[str, dict[str, str]] = document_verbs.TABLE["verbs"]
 OWN_VARIABLES = ("AWS_", "DO_", "MCC_", "BOTO_")
 
 # what the verbs' environment is made of
-REQUIREMENTS = Path(__file__).parents[2] / "template" / "{{ project }}" / "do" / "requirements.txt"
+REQUIREMENTS = Path(__file__).parents[2] / "template" / "{{project}}" / "do" / "requirements.txt"
 # what stands in for docker: it notes its arguments and answers, and pushes into the account of the test
 DOCKER = Path(__file__).with_name("stand_in_docker.py")
 

@@ -15,7 +15,7 @@ import yaml
 
 from tests.conftest import ROOT
 
-TABLES = ROOT / "template" / "{{ project }}" / "do" / "lib" / "aws"
+TABLES = ROOT / "template" / "{{project}}" / "do" / "lib" / "aws"
 FAILURES = yaml.safe_load((TABLES / "failures.yml").read_text())
 
 ERRORS = {

@@ -92,7 +92,7 @@ def test_framework_has_the_version_that_is_installed_in_its_images(framework: st
     row = TABLES["frameworks"][framework]
     python = TABLES["images"]["predictive"]["python_version"]
     image = {"python_full_version": f"{python}.0", "sys_platform": "linux", "platform_machine": "x86_64"}
-    files = list(ROOT.glob(f"template/{{{{ {framework} }}}}/*/requirements.txt"))
+    files = list(ROOT.glob(f"template/{{{{{framework}}}}}/*/requirements.txt"))
 
     assert len(files) == len(WEB_APPLICATIONS)
     for path in files:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FAILURES = Path(__file__).parents[2] / "template/{{ generative }}/serving/failures.py"
+FAILURES = Path(__file__).parents[2] / "template/{{generative}}/serving/failures.py"
 
 CASES = {
     "an unknown flag": (

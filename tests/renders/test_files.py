@@ -17,7 +17,7 @@ import yaml
 from tests.renders.answers import ROOT, Answers, Render, every_render, layers_of
 
 TEMPLATE = ROOT / "template"
-LAYER = re.compile(r"\{\{ (\w+) \}\}")
+LAYER = re.compile(r"\{\{(\w+)\}\}")
 TEMPLATE_MARK = re.compile(r"(?<!\$)\{\{ \w|\{% \w|\{# ")  # ${{ }} is an expression of GitHub's
 FILES: dict[str, list[str]] = yaml.safe_load((ROOT / "tests/renders/files.yml").read_text())
 
@@ -152,7 +152,7 @@ def test_plain_files_are_copied_byte_for_byte(render: Render, plain_template: Pa
 
 def test_the_sample_data_is_the_original() -> None:
     """Predecessor E: synthetic data took its place without a word."""
-    data = TEMPLATE / "{{ sample }}/sample_model/abalone.data"
+    data = TEMPLATE / "{{sample}}/sample_model/abalone.data"
 
     assert (
         hashlib.sha256(data.read_bytes()).hexdigest()

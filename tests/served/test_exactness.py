@@ -11,7 +11,7 @@ import pytest
 
 from tests.served.conftest import Project, serving
 
-ABALONE = Path(__file__).parents[2] / "template/{{ sample }}/sample_model/abalone.data"
+ABALONE = Path(__file__).parents[2] / "template/{{sample}}/sample_model/abalone.data"
 
 FORESTS = """
 import sys

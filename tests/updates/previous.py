@@ -63,6 +63,6 @@ def write_stand_in(template: Path) -> None:
     for file in template.joinpath("template").rglob("*"):
         if file.name in OLDER_FILES:
             file.write_text(OLDER_LINE + file.read_text())
-    project = template / "template" / "{{ project }}"
+    project = template / "template" / "{{project}}"
     (project / "do" / "retired").write_text("gone today\n")
     (project / "do" / "lib" / "sbom.py").unlink()

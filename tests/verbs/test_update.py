@@ -49,7 +49,7 @@ def template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     (repository / "CHANGELOG.md").write_text("# Changelog\n\n## 1.0.0\n\n- All of it.\n")
     release(repository, "v1.0.0")
     (repository / "CHANGELOG.md").write_text(CHANGELOG)
-    prepend(repository / "template/{{ predictive }}/serving/nginx.conf", "# improved\n")
+    prepend(repository / "template/{{predictive}}/serving/nginx.conf", "# improved\n")
     with (repository / "questions/extras.yml").open("a") as questions:
         questions.write(QUESTION)
     release(repository, "v1.1.0")
