@@ -55,7 +55,7 @@ class Project:
 
     @property
     def model_file(self) -> Path:
-        """The trained artefact."""
+        """The trained artifact."""
         return next(path for path in (self.path / "model").iterdir() if not path.name.startswith("."))
 
 

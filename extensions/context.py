@@ -1,4 +1,4 @@
-"""Offers the catalogue to every question, path and file of the template, as `catalog`."""
+"""Offers the catalog to every question, path and file of the template, as `catalog`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_catalog(folder: Path = CATALOG) -> Catalog:
-    """Read the catalogue: a table per file, named as the file, with a row per choice, named as the choice."""
+    """Read the catalog: a table per file, named as the file, with a row per choice, named as the choice."""
     return {
         path.stem: yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) for path in sorted(folder.glob("*.yml"))
     }
@@ -33,5 +33,5 @@ class Context(ContextHook):
         self._catalog = load_catalog()
 
     def hook(self, context: dict[str, Any]) -> None:
-        """Add the catalogue to the context, in place."""
+        """Add the catalog to the context, in place."""
         context["catalog"] = self._catalog

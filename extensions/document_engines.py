@@ -1,4 +1,4 @@
-"""Write what docs/engines/ and docs/sizing.md have from the catalogue: `python -m extensions.document_engines`.
+"""Write what docs/engines/ and docs/sizing.md have from the catalog: `python -m extensions.document_engines`.
 
 For maintainers. It replaces what stands between the marks `generated` and `end` of each page.
 """
@@ -48,7 +48,7 @@ def comparison() -> str:
 
 
 def about(name: str, row: Row) -> str:
-    """What the catalogue says of an engine: what it is, its image, and its options that answers set."""
+    """What the catalog says of an engine: what it is, its image, and its options that answers set."""
     parts = [row["what"], f"- **Why**: {row['why']}\n- **Limits**: {row['limits']}", "## Image", image(row)]
     parts += ["## Requests", f"`POST /invocations` takes JSON. {row['requests']}"]
     parts += ["## Settings", settings(name, row)]
@@ -89,7 +89,7 @@ def sizes() -> str:
 
 
 def workload_of(name: str) -> Workload:
-    """A model of the catalogue as it is served by default."""
+    """A model of the catalog as it is served by default."""
     return Workload(Model(name, **CATALOG["models"][name]), "none", CONTEXT, "auto", "13.0", converts=True)
 
 

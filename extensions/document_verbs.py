@@ -25,7 +25,7 @@ TABLE: dict[str, Any] = yaml.safe_load((ROOT / "extensions" / "permissions.yml")
 # the policies of the caller, and the verbs that they are for; without names it is all the others
 POLICIES = {
     ROOT / "template/{{codebuild}}/iam/caller-codebuild.json": ["submit"],
-    ROOT / "template/{{project}}/iam/caller-artefacts.json": ["push", "upload", "register"],
+    ROOT / "template/{{project}}/iam/caller-artifacts.json": ["push", "upload", "register"],
     ROOT / "template/{{project}}/iam/caller.json": [],
 }
 

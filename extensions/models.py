@@ -1,6 +1,6 @@
-"""Finds out how big a model is: from the catalogue, from its files in a folder, or from the Hugging Face Hub.
+"""Finds out how big a model is: from the catalog, from its files in a folder, or from the Hugging Face Hub.
 
-The Hub is asked only for a model that the catalogue doesn't have, and never with a token. Where nothing can be found
+The Hub is asked only for a model that the catalog doesn't have, and never with a token. Where nothing can be found
 out, the run goes on with a note, and the answers are not checked against the model's size.
 """
 

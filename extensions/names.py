@@ -55,7 +55,7 @@ KMS_KEY = re.compile(r"[a-zA-Z0-9:/_-]{1,2048}")
 RESOURCE_TAG = r"(?!aws:|mcc-template:)[A-Za-z0-9_.:/+@-]{1,128}=[A-Za-z0-9_.:/+@-]{0,256}"
 RESOURCE_TAGS = re.compile(rf"{RESOURCE_TAG}(,{RESOURCE_TAG}){{0,39}}")
 S3_URL = re.compile(r"(?=.{1,512}\Z)s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*/=+@-]*)?")
-# An artefact of a model: a .tar.gz, or a prefix that ends in a slash.
+# An artifact of a model: a .tar.gz, or a prefix that ends in a slash.
 MODEL_DATA_URL = re.compile(
     r"(?=.{1,512}\Z)s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([A-Za-z0-9!_.*=+@-]+/)*([A-Za-z0-9!_.*=+@-]+\.tar\.gz)?"
 )
@@ -118,7 +118,7 @@ def fitting(rows: dict[str, dict[str, Any]], **chosen: str) -> dict[str, dict[st
 
 
 def labelled(rows: dict[str, dict[str, Any]]) -> str:
-    """The choices of a question from rows of the catalogue: what the user reads, and the value it stands for."""
+    """The choices of a question from rows of the catalog: what the user reads, and the value it stands for."""
     return json.dumps({f"{row['title']} - {row['what']}": name for name, row in rows.items()})
 
 

@@ -18,7 +18,7 @@ from extensions.document_questions import choices
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "interface.yml"
 MIGRATIONS = ROOT / "migrations"
-SETTINGS = ROOT / "template/{{project}}/do/lib/settings.py"
+SETTINGS = ROOT / "template/{{project}}/do/lib/config.py"
 HANDLER = ROOT / "template/{{predictive}}/serving/handlers/base.py"
 
 HEADER = """\

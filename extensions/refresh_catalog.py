@@ -1,4 +1,4 @@
-"""Refresh the catalogue's instance types and regions from botocore's own models.
+"""Refresh the catalog's instance types and regions from botocore's own models.
 
 For maintainers: `make catalog`, or `python -m extensions.refresh_catalog`. botocore (it comes with boto3) is imported
 here and by nothing that renders a project. It names the instance types and regions, but not the shapes of instances:

@@ -34,7 +34,7 @@ Catalog = Mapping[str, Mapping[str, Row]]
 
 
 class Sizing(Extension):
-    """Adds the filters below; they take a computed answer, `workload`, and the catalogue."""
+    """Adds the filters below; they take a computed answer, `workload`, and the catalog."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)

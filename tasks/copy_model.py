@@ -1,4 +1,4 @@
-"""Copy the user's trained model into the new project: `copy_model.py SOURCE ARTEFACT`, run in the project."""
+"""Copy the user's trained model into the new project: `copy_model.py SOURCE ARTIFACT`, run in the project."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from report import not_done
 
 
-def main(source: Path, artefact: str) -> int:
-    """Copy SOURCE, a file or a folder, to model/ARTEFACT."""
-    target = Path("model", artefact)
+def main(source: Path, artifact: str) -> int:
+    """Copy SOURCE, a file or a folder, to model/ARTIFACT."""
+    target = Path("model", artifact)
     is_folder = not target.suffix  # of all formats only SavedModel is a folder
     try:
         if source.exists() and source.is_dir() != is_folder:

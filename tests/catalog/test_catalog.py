@@ -1,4 +1,4 @@
-"""The catalogue: its rows have the right form, agree with each other and with botocore, and can be refreshed."""
+"""The catalog: its rows have the right form, agree with each other and with botocore, and can be refreshed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WEB_APPLICATIONS = {name: row for name, row in TABLES["model_servers"].items() i
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
-    """A copy of the catalogue to refresh."""
+    """A copy of the catalog to refresh."""
     return Path(shutil.copytree(CATALOG, tmp_path / "catalog"))
 
 

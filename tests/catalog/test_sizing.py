@@ -29,7 +29,7 @@ def workload(model: Model, **changed: Any) -> Workload:
 
 
 def known(name: str, **changed: Any) -> Workload:
-    """A model of the catalogue as it is served by default."""
+    """A model of the catalog as it is served by default."""
     return workload(Model(name, **CATALOG["models"][name]), **changed)
 
 

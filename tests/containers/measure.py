@@ -13,17 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, "do")
 
-from lib import engine, images  # type: ignore[import-not-found]
-from lib.conformance import traffic  # type: ignore[import-not-found]
-from lib.conformance.subject import Subject  # type: ignore[import-not-found]
-from lib.contract import reference  # type: ignore[import-not-found]
+from lib.checks.container import traffic  # type: ignore[import-not-found]
+from lib.checks.container.subject import Subject  # type: ignore[import-not-found]
+from lib.checks.http import reference  # type: ignore[import-not-found]
+from lib.image import container_engine, images  # type: ignore[import-not-found]
 
 CONNECTIONS = 32
 REQUESTS = 6_000
 
 
 def main() -> None:
-    chosen = engine.find()
+    chosen = container_engine.find()
     with Subject(chosen, images.require(chosen), None) as subject, ThreadPoolExecutor(1) as background:
         started = subject.shared()
         at_rest = started.container.memory()

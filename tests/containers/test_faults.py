@@ -40,11 +40,11 @@ ENTRYPOINT ["/bin/sh", "-c", "python -c 'import time; time.sleep(1000)' gunicorn
 RUN_CHECKS = """
 import json, sys
 sys.path.insert(0, "do")
-from lib import engine, images
-from lib.conformance import suite
-from lib.conformance.subject import Subject
-from lib.contract import reference
-chosen = engine.find()
+from lib.image import container_engine, images
+from lib.checks.container import suite
+from lib.checks.container.subject import Subject
+from lib.checks.http import reference
+chosen = container_engine.find()
 with Subject(chosen, images.find(chosen, sys.argv[1]), None) as subject:
     checks = [check for check in suite.all_checks() if check.name in sys.argv[2:]]
     results = suite.run(subject, reference.load(None, None), checks)

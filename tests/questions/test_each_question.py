@@ -453,14 +453,14 @@ def test_answers_switch_their_layers(
 
 
 @pytest.mark.parametrize(
-    ("framework", "model_format", "artefact"),
+    ("framework", "model_format", "artifact"),
     [
         ("sklearn", "pkl", "model.pkl"),
         ("xgboost", "model", "model.model"),
         ("tensorflow", "SavedModel", "model"),
     ],
 )
-def test_artefact_is_named_after_the_format(
-    ask: Callable[..., Answers], framework: str, model_format: str, artefact: str
+def test_artifact_is_named_after_the_format(
+    ask: Callable[..., Answers], framework: str, model_format: str, artifact: str
 ) -> None:
-    assert ask(framework=framework, model_format=model_format)["model_artefact"] == artefact
+    assert ask(framework=framework, model_format=model_format)["model_artifact"] == artifact

@@ -184,7 +184,7 @@ def test_project_stays_where_git_is_missing(
 
 
 @pytest.mark.parametrize(
-    ("framework", "model_format", "artefact"),
+    ("framework", "model_format", "artifact"),
     [("sklearn", "joblib", "model/model.joblib"), ("tensorflow", "SavedModel", "model/model/saved_model.pb")],
 )
 def test_local_model_is_copied_under_the_name_that_its_format_has(
@@ -193,7 +193,7 @@ def test_local_model_is_copied_under_the_name_that_its_format_has(
     monkeypatch: pytest.MonkeyPatch,
     framework: str,
     model_format: str,
-    artefact: str,
+    artifact: str,
 ) -> None:
     source = tmp_path / "mine"
     if model_format == "SavedModel":
@@ -205,8 +205,8 @@ def test_local_model_is_copied_under_the_name_that_its_format_has(
 
     project = make(framework=framework, model_format=model_format, model_source="local", model_path="mine")
 
-    assert (project / artefact).read_text() == "the model"
-    assert artefact in git(project, "ls-files")
+    assert (project / artifact).read_text() == "the model"
+    assert artifact in git(project, "ls-files")
 
 
 @pytest.mark.parametrize(

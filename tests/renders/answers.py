@@ -21,7 +21,7 @@ Render = Callable[..., Path]
 
 
 def fitting(table: str, kind: str) -> list[str]:
-    """The rows of a table of the catalogue that go with a kind of model."""
+    """The rows of a table of the catalog that go with a kind of model."""
     return [name for name, row in CATALOG[table].items() if kind in row.get("kinds", [kind])]
 
 

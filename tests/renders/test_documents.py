@@ -30,7 +30,7 @@ def documents(project: Path) -> str:
 
 
 def choices(answers: Answers) -> dict[str, tuple[str | list[str], dict[str, Any]]]:
-    """For each table of the catalogue that answers choose from: what they choose, and the table."""
+    """For each table of the catalog that answers choose from: what they choose, and the table."""
     if answers.get("model_kind") == "generative":
         engine = CATALOG["model_servers"][answers["model_server"]]
         weights = (answers.get("quantization", "none"), CATALOG["quantizations"])
@@ -55,7 +55,7 @@ def choices(answers: Answers) -> dict[str, tuple[str | list[str], dict[str, Any]
 
 
 def rows(answers: Answers, chosen: bool) -> Iterator[dict[str, str]]:
-    """The catalogue's rows of what was chosen, or of what was not."""
+    """The catalog's rows of what was chosen, or of what was not."""
     for choice, table in choices(answers).values():
         names = [choice] if isinstance(choice, str) else choice
         yield from (row for name, row in table.items() if (name in names) == chosen)
@@ -214,5 +214,5 @@ def test_the_image_has_the_python_that_the_catalogue_and_the_verbs_name(render: 
     project = render(**EXAMPLES["sklearn-fastapi"])
 
     assert f":{image['python_version']}-" in image["image"]
-    assert f'IMAGE_PYTHON = "{image["python_version"]}"\n' in (project / "do/lib/environment.py").read_text()
+    assert f'IMAGE_PYTHON = "{image["python_version"]}"\n' in (project / "do/lib/local/environment.py").read_text()
     assert image["image"] in (project / "Dockerfile").read_text()

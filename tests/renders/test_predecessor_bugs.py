@@ -49,7 +49,7 @@ def test_f_1_12_and_f_1_16_no_image_is_shared_between_projects(render: Render, a
 def test_f_1_13_no_region_but_the_projects_own_is_used(render: Render) -> None:
     """The test of the endpoint went to us-east-1 whatever the answer was."""
     project = render(aws_region="ap-southeast-5")
-    examples_of_a_value = {"do/lib/settings.py"}
+    examples_of_a_value = {"do/lib/config.py"}
     region_that_s3_names_differently = {"do/lib/aws/bucket.py"}
 
     found = {name for name, text in texts(project) if "us-east-1" in text}

@@ -26,7 +26,7 @@ def test_makes_it_a_fresh_render(project: Path, render: Render) -> None:
 def test_brings_the_files_that_are_new_and_removes_those_that_are_gone(project: Path) -> None:
     update(project)
 
-    assert (project / "do/lib/sbom.py").exists()
+    assert (project / "do/lib/image/sbom.py").exists()
     assert not (project / "do/retired").exists()
 
 

@@ -19,9 +19,9 @@ class Suite:
     """The contract suite of a rendered project, imported here."""
 
     def __init__(self) -> None:
-        self.module = importlib.import_module("lib.contract.suite")
-        self.service = importlib.import_module("lib.contract.service").Service
-        self.reference = importlib.import_module("lib.contract.reference").Reference
+        self.module = importlib.import_module("lib.checks.http.suite")
+        self.service = importlib.import_module("lib.checks.http.http_client").Service
+        self.reference = importlib.import_module("lib.checks.http.reference").Reference
         self.checks = self.module.all_checks()
 
     def outcomes(self, server: RightServer, *names: str, **about_model: Any) -> dict[str, str]:

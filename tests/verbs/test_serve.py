@@ -138,7 +138,7 @@ class TestNginx:
     @pytest.fixture
     def nginx(self, render: Render, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> object:
         monkeypatch.syspath_prepend(str(render(framework="sklearn", model_format="pkl", model_server="fastapi") / "do"))
-        module = importlib.import_module("lib.nginx")
+        module = importlib.import_module("lib.local.nginx")
         (tmp_path / "bin").mkdir()
         monkeypatch.setattr(module, "SYSTEM_FOLDERS", ())
         monkeypatch.setattr(module.environment, "verbs_python", lambda: tmp_path / "bin" / "python")

@@ -88,7 +88,7 @@ class TestModelOfTheUsersOwn:
 
     def answers(self, project: Path, *arguments: str) -> dict[str, Any]:
         """What the model is asked, and answers."""
-        script = "from lib.contract import reference; from pathlib import Path; import sys; "
+        script = "from lib.checks.http import reference; from pathlib import Path; import sys; "
         script += "r = reference.load(Path(sys.argv[1]) if sys.argv[1:] else None, None); "
         script += "import json; print(json.dumps([r.rows.tolist(), r.predictions.tolist(), r.relative_tolerance]))"
         (project / "do" / "ask").write_text(f"{script}\n")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from lib import settings
-from lib.contract.reference import Reference
+from lib import config
+from lib.checks.http.reference import Reference
 
 ENDPOINT = os.environ.get("ENDPOINT_NAME", "")
 
@@ -25,7 +25,7 @@ Invoke = Callable[[Any], Any]
 @pytest.fixture(scope="module")
 def invoke() -> Invoke:
     """Sends a JSON document to the endpoint, in the region of do/config, and returns the JSON answer."""
-    runtime = boto3.client("sagemaker-runtime", region_name=settings.load()["AWS_REGION"])
+    runtime = boto3.client("sagemaker-runtime", region_name=config.load()["AWS_REGION"])
 
     def send(document: Any) -> Any:
         answer = runtime.invoke_endpoint(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.contract.reference import Reference
+from lib.checks.http.reference import Reference
 
 CLI = Path(__file__).with_name("model_cli.py")
 

@@ -1,4 +1,4 @@
-"""The server, started here without a container, keeps its contract (the checks are in do/lib/contract)."""
+"""The server, started here without a container, keeps its contract (the checks are in do/lib/checks/http)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT / "do"))
 
-from lib import models  # noqa: E402
+from lib.model import artifacts  # noqa: E402
 
 DATA = HERE / "abalone.data"
 SHA256 = "de37cdcdcaaa50c309d514f248f7c2302a5f1f88c168905eba23fe2fbc78449f"
@@ -82,9 +82,9 @@ def request_rows() -> np.ndarray:
 @contextmanager
 def new_model() -> Iterator[Path]:
     """Where to save the model; it goes from there to model/ when `keep` is called, so that no half model stays."""
-    models.MODEL_DIR.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=models.MODEL_DIR, prefix=".training-") as folder:
-        yield Path(folder) / models.artefact().name
+    artifacts.MODEL_DIR.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=artifacts.MODEL_DIR, prefix=".training-") as folder:
+        yield Path(folder) / artifacts.artifact().name
 
 
 def keep(
@@ -100,9 +100,9 @@ def keep(
     how far the same model's answers may differ when rows are predicted in other groups; `columns` are the names that it
     was trained with.
     """
-    place = models.artefact()
+    place = artifacts.artifact()
     expected: dict[str, Any] = {
-        "model_sha256": models.digest(model),
+        "model_sha256": artifacts.digest(model),
         "columns": list(columns) if columns else None,
         "predictions": predictions.tolist(),
         "dtype": str(predictions.dtype),
@@ -110,6 +110,6 @@ def keep(
         "metrics": metrics,
     }
     model.replace(place)
-    models.EXPECTED.write_text(json.dumps(expected, indent=2) + "\n")
+    artifacts.EXPECTED.write_text(json.dumps(expected, indent=2) + "\n")
     print(f"saved {place.relative_to(ROOT)} and its answers in sample_model/expected.json")
     print("next: do/serve, then in another terminal do/test or do/invoke")

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "do")]  # for the packages `serving` and `lib`
 
-from lib.contract import reference  # noqa: E402
+from lib.checks.http import reference  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib import settings
+from lib import config
 
 TYPES = Path(__file__).with_name("instances.json")
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
@@ -23,6 +23,6 @@ class Instance:
 
 def chosen() -> Instance | None:
     """The type that the project is deployed on (INSTANCE_TYPE); None for one newer than this project's list."""
-    name = settings.load()["INSTANCE_TYPE"]
+    name = config.load()["INSTANCE_TYPE"]
     row = json.loads(TYPES.read_text()).get(name)
     return Instance(name, PLATFORMS[row["architecture"]], row["memory_mib"]) if row else None

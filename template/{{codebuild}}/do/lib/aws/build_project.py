@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lib import images, settings
+from lib import config
 from lib.aws import names, policies, waiting
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
+from lib.image import images
 
 KEY_SECRET = "NGC_KEY_SECRET"  # a setting of projects with TensorRT-LLM
 MACHINES = Path(__file__).with_name("build_machines.json")  # by the image's platform
@@ -19,10 +20,10 @@ MACHINES = Path(__file__).with_name("build_machines.json")  # by the image's pla
 NVIDIA = "nvcr.io"
 
 
-def require_base_image(aws: Aws) -> None:
+def require_base_image(aws: AwsClient) -> None:
     """Raise VerbError for a base image that no build could pull."""
     image = images.base()
-    configuration = settings.load()
+    configuration = config.load()
     if image.startswith(f"{NVIDIA}/") and KEY_SECRET in configuration and not configuration[KEY_SECRET]:
         raise VerbError(
             f"the base image is in {NVIDIA}, NVIDIA's registry, and {KEY_SECRET} is empty: store your key with "
@@ -40,7 +41,7 @@ def require_base_image(aws: Aws) -> None:
         )
 
 
-def ensure(aws: Aws, role: str, uri: str, bucket: str) -> None:
+def ensure(aws: AwsClient, role: str, uri: str, bucket: str) -> None:
     """Make the project, or bring it up to date with do/config. Raises VerbError for somebody else's."""
     wanted = definition(aws, role, uri, bucket)
     found = aws.read("codebuild", "BatchGetProjects", names=[wanted["name"]])["projects"]
@@ -57,9 +58,9 @@ def ensure(aws: Aws, role: str, uri: str, bucket: str) -> None:
     )
 
 
-def definition(aws: Aws, role: str, uri: str, bucket: str) -> dict[str, Any]:
+def definition(aws: AwsClient, role: str, uri: str, bucket: str) -> dict[str, Any]:
     """What the project should be."""
-    configuration = settings.load()
+    configuration = config.load()
     machine = json.loads(MACHINES.read_text(encoding="utf-8"))[images.platform()]
     return {
         "name": names.project(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.aws import names, source, waiting
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 from lib.aws.redaction import redacted
 from lib.cli import ExitCode, VerbError, say
 
@@ -19,7 +19,7 @@ PATIENCE = 3 * 3600.0  # seconds; the build project itself gives up before
 SHOWN_AFTER_FAILURE = 20  # lines of the log
 
 
-def running(aws: Aws, tag: str) -> str:
+def running(aws: AwsClient, tag: str) -> str:
     """The id of the build of this tag that was started before and still runs; empty where there is none."""
     listed = aws.find("codebuild", "ListBuildsForProject", projectName=names.project(), sortOrder="DESCENDING")
     ids = listed["ids"][:RECENT] if listed else []
@@ -27,7 +27,7 @@ def running(aws: Aws, tag: str) -> str:
     return next((build["id"] for build in found if build["buildStatus"] == RUNNING and _tag(build) == tag), "")
 
 
-def start(aws: Aws, bucket: str, tag: str, version: str) -> str:
+def start(aws: AwsClient, bucket: str, tag: str, version: str) -> str:
     """Start building the source of this tag, in this version of the bucket's; the build's id."""
     answer = aws.change(
         "codebuild",
@@ -40,7 +40,7 @@ def start(aws: Aws, bucket: str, tag: str, version: str) -> str:
     return str(answer.get("build", {}).get("id", ""))
 
 
-def follow(aws: Aws, identity: str) -> None:
+def follow(aws: AwsClient, identity: str) -> None:
     """Show the build's phases and its log until it ends. Raises VerbError where it fails."""
     log = Log(aws)
     build = waiting.until(
@@ -57,7 +57,7 @@ def follow(aws: Aws, identity: str) -> None:
 class Log:
     """The log of a build, read on from where it was left."""
 
-    aws: Aws
+    aws: AwsClient
     token: str = ""
     last: deque[str] = field(default_factory=lambda: deque(maxlen=SHOWN_AFTER_FAILURE))
 
@@ -93,7 +93,7 @@ def _tag(build: dict[str, Any]) -> str:
     return str(variables.get(TAG, ""))
 
 
-def _look(aws: Aws, identity: str, log: Log) -> dict[str, Any]:
+def _look(aws: AwsClient, identity: str, log: Log) -> dict[str, Any]:
     build = dict(aws.read("codebuild", "BatchGetBuilds", ids=[identity])["builds"][0])
     log.show(build.get("logs", {}))
     return build

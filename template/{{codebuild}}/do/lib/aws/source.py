@@ -6,9 +6,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from lib import images, models
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 from lib.cli import ROOT, ExitCode, VerbError, say
+from lib.image import images
+from lib.model import artifacts
 
 BUILDSPEC = ROOT / "buildspec.yml"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same files make the same zip
@@ -29,8 +30,8 @@ def files() -> Iterator[Path]:
 
 def write(target: Path) -> None:
     """Write the zip. Raises VerbError where there is no model to build in."""
-    if models.are_built_in():
-        models.require(models.MODEL_DIR)
+    if artifacts.are_built_in():
+        artifacts.require(artifacts.MODEL_DIR)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files():
             entry = zipfile.ZipInfo(file.relative_to(ROOT).as_posix(), EPOCH)
@@ -41,7 +42,7 @@ def write(target: Path) -> None:
                     packed.write(block)
 
 
-def upload(aws: Aws, file: Path, bucket: str, tag: str) -> str:
+def upload(aws: AwsClient, file: Path, bucket: str, tag: str) -> str:
     """Put the zip into the bucket; its version there (empty where nothing is changed)."""
     say(f"uploading the source, {images.megabytes(file.stat().st_size)}")
     with file.open("rb") as body:

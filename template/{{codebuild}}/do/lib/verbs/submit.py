@@ -6,11 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib import cli, environment, images
+from lib import cli
 from lib.cli import ExitCode, say
+from lib.image import images
+from lib.local import environment
 
 if TYPE_CHECKING:
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
 EPILOG = """\
 Uploads what goes into the image (what .dockerignore lets through, and buildspec.yml), builds it on the machine
@@ -31,10 +33,10 @@ def main() -> int:
     options = cli.parse(arguments)
     environment.enter_verbs()
     from lib.aws import bucket, build_project, repository, roles
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
     name, _, tag = images.name().partition(":")
-    aws = Aws(options.dry_run)
+    aws = AwsClient(options.dry_run)
     if not options.provision_only:
         build_project.require_base_image(aws)
     uri = repository.ensure(aws)
@@ -55,7 +57,7 @@ def main() -> int:
     return ExitCode.OK
 
 
-def build(aws: Aws, tag: str, bucket: str) -> None:
+def build(aws: AwsClient, tag: str, bucket: str) -> None:
     """Build the image, or wait for the build of it that runs already. Raises VerbError when it fails."""
     from lib.aws import builds
 
@@ -67,7 +69,7 @@ def build(aws: Aws, tag: str, bucket: str) -> None:
         builds.follow(aws, identity)
 
 
-def start(aws: Aws, tag: str, bucket: str) -> str:
+def start(aws: AwsClient, tag: str, bucket: str) -> str:
     """Upload the source and start building it; the build's id."""
     from lib.aws import builds, source
 

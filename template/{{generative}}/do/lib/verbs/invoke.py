@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lib import cli, environment, settings
+from lib import cli, config
 from lib.cli import ExitCode, VerbError
+from lib.local import environment
 
 EPILOG = """\
 Sends a chat with one message, streamed, so that words are printed as the model writes them.
@@ -35,7 +36,7 @@ def main() -> int:
     server.add_argument("--url", metavar="URL", help="default: http://127.0.0.1:PORT, with PORT of do/config")
     server.add_argument("--endpoint", action="store_true", help="ask the endpoint in AWS")
     options = cli.parse(arguments)
-    url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
+    url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
     environment.enter_verbs()  # before standard input is read: the verb starts anew there
     body, headers = request(options)
     return write(from_endpoint(body, headers) if options.endpoint else from_server(url, body, headers))
@@ -43,7 +44,7 @@ def main() -> int:
 
 def request(options: argparse.Namespace) -> tuple[bytes, dict[str, str]]:
     """The body and headers of a request. Raises VerbError for one that this engine doesn't take."""
-    from lib.contract import reference
+    from lib.checks.http import reference
 
     api = reference.load()
     if options.file:
@@ -84,9 +85,9 @@ def from_server(url: str, body: bytes, headers: dict[str, str]) -> Iterator[str]
     """The texts of a server's answer as they come. Raises VerbError when there is none, or a refusal."""
     import httpx  # in do/.venv only
 
-    from lib import client
+    from lib.local import probe
 
-    with client.connect(url) as connection:
+    with probe.connect(url) as connection:
         try:
             headers = {"Content-Type": JSON, **headers}
             with connection.stream("POST", "/invocations", content=body, headers=headers) as response:
@@ -95,7 +96,7 @@ def from_server(url: str, body: bytes, headers: dict[str, str]) -> Iterator[str]
                     raise refused(response.status_code, response.text)
                 yield from texts(response.headers.get("content-type", ""), response.iter_bytes())
         except httpx.ConnectError:
-            raise client.nothing_listens(url) from None
+            raise probe.nothing_listens(url) from None
         except httpx.TransportError as error:
             raise VerbError(f"no answer from {url}: {error or type(error).__name__}", ExitCode.FAILED) from None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lib import cli, entrypoint, models, nginx, settings
+from lib import cli, config
 from lib.cli import ROOT
+from lib.local import entrypoint, nginx
+from lib.model import artifacts
 
 EPILOG = """\
 The engine must be installed here: its command is looked for on PATH. It is started as in the container, with
@@ -22,11 +24,11 @@ def main() -> int:
     arguments.add_argument("--port", type=int, metavar="PORT", help="default: PORT of do/config")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="a folder with a model; default: MODEL_ID")
     options = cli.parse(arguments)
-    port = options.port or int(settings.load()["PORT"])
+    port = options.port or int(config.load()["PORT"])
     entrypoint.require_free(port)
-    environment = settings.container_variables()
+    environment = config.container_variables()
     if options.model:
-        models.require(options.model.resolve())
+        artifacts.require(options.model.resolve())
         environment["SM_MODEL_DIR"] = str(options.model.resolve())
     if (ROOT / "serving" / "nginx.conf").exists():
         environment["PATH"] = nginx.path_with_nginx()

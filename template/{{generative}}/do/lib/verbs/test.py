@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lib import cli, environment, local_server, settings
+from lib import cli, config
+from lib.local import environment
+from lib.local import server as local_server
 
 EPILOG = """\
-Sends the requests of the contract suite (do/lib/contract) to a server, and prints one line for each check: health,
+Sends the requests of the contract suite (do/lib/checks/http) to a server, and prints one line for each check: health,
 chat, completions, streams, errors, and requests at once. What the model writes is not judged.
 
 examples:
@@ -27,7 +29,7 @@ def main() -> int:
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that --serve serves")
     arguments.add_argument("--json", action="store_true", help="one JSON document instead of lines")
     options = cli.parse(arguments)
-    url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
+    url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
     environment.enter_verbs()
     return run_endpoint(options) if options.endpoint else run_contract(url, options)
 
@@ -35,24 +37,24 @@ def main() -> int:
 def run_endpoint(options: argparse.Namespace) -> int:
     """Run the suite against the endpoint in AWS. Raises VerbError where it can't be run."""
     from lib.aws import endpoint, names
-    from lib.contract import reference, reporting, suite
-    from lib.contract.endpoint import EndpointService
+    from lib.checks.http import reference, reporting, suite
+    from lib.checks.http.endpoint import EndpointClient
 
-    service = EndpointService()
-    endpoint.require_serving(service.aws)
-    results = list(reporting.shown(suite.run(service, reference.load(), suite.all_checks()), quiet=options.json))
+    client = EndpointClient()
+    endpoint.require_serving(client.aws)
+    results = list(reporting.shown(suite.run(client, reference.load(), suite.all_checks()), quiet=options.json))
     return reporting.report("endpoint", names.project(), results, options.json)
 
 
 def run_contract(url: str, options: argparse.Namespace) -> int:
     """Run the suite in do/.venv and report it. Raises VerbError where it can't be run."""
-    from lib import client
-    from lib.contract import reference, reporting, suite
-    from lib.contract.service import Service
+    from lib.checks.http import reference, reporting, suite
+    from lib.checks.http.http_client import Client
+    from lib.local import probe
 
     model_dir = options.model.resolve() if options.model else None
-    server = local_server.running(model_dir) if options.serve else client.listening(url)
-    with server as tested, Service(tested) as service:
-        results = suite.run(service, reference.load(), suite.all_checks())
+    server = local_server.running(model_dir) if options.serve else probe.listening(url)
+    with server as tested, Client(tested) as client:
+        results = suite.run(client, reference.load(), suite.all_checks())
         shown = list(reporting.shown(results, quiet=options.json))
     return reporting.report("url", tested, shown, options.json)

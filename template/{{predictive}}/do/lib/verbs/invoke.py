@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lib import cli, environment, example, settings
+from lib import cli, config
 from lib.cli import ExitCode, VerbError
+from lib.local import environment
+from lib.model import example
 
 if TYPE_CHECKING:
     import httpx
@@ -45,7 +47,7 @@ def main() -> int:
     if options.stream and not options.endpoint:
         raise VerbError("--stream needs --endpoint: type do/invoke --endpoint --stream", ExitCode.BAD_CONFIGURATION)
     file = Path(options.file) if options.file else example.request_file()
-    url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
+    url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
     environment.enter_verbs()  # before standard input is read: the verb starts anew there
     content_type = options.content_type or CONTENT_TYPES.get(file.suffix.lower(), CONTENT_TYPES[".json"])
     message = Message(read(file), content_type, options.accept)
@@ -86,14 +88,14 @@ def send(url: str, message: Message) -> httpx.Response:
     """The server's answer. Raises VerbError when there is none."""
     import httpx  # in do/.venv only
 
-    from lib import client
+    from lib.local import probe
 
-    with client.connect(url) as connection:
+    with probe.connect(url) as connection:
         try:
             headers = {"Content-Type": message.content_type, "Accept": message.accept}
             return connection.post("/invocations", content=message.body, headers=headers)
         except httpx.ConnectError:
-            raise client.nothing_listens(url) from None
+            raise probe.nothing_listens(url) from None
         except httpx.TransportError as error:
             raise VerbError(f"no answer from {url}: {error or type(error).__name__}", ExitCode.FAILED) from None
 

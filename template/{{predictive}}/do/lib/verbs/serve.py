@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib import cli, entrypoint, environment, models, nginx, settings
+from lib import cli, config
+from lib.local import entrypoint, environment, nginx
+from lib.model import artifacts
 
 EPILOG = """\
 The server runs as in the container: nginx, the web application and the model, with the packages of
@@ -18,12 +20,12 @@ examples:
 def main() -> int:
     arguments = cli.parser("Serve the model here, without a container.", EPILOG)
     arguments.add_argument("--port", type=int, metavar="PORT", help="default: PORT of do/config")
-    arguments.add_argument("--model", type=Path, metavar="DIR", default=models.MODEL_DIR, help="default: model/")
+    arguments.add_argument("--model", type=Path, metavar="DIR", default=artifacts.MODEL_DIR, help="default: model/")
     arguments.add_argument("--workers", type=int, metavar="N", help="processes; default: one per CPU")
     options = cli.parse(arguments)
-    port = options.port or int(settings.load()["PORT"])
+    port = options.port or int(config.load()["PORT"])
     model_dir = options.model.resolve()
-    models.require(model_dir)
+    artifacts.require(model_dir)
     entrypoint.require_free(port)
     python = environment.serving_python()
     own = {"PATH": nginx.path_with_nginx(), "SM_MODEL_DIR": str(model_dir)}

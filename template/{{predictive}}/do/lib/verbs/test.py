@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib import cli, engine, environment, images, local_server, models, settings
+from lib import cli, config
 from lib.cli import ROOT, ExitCode, VerbError, log
+from lib.image import container_engine, images
+from lib.local import environment
+from lib.local import server as local_server
+from lib.model import artifacts
 
 if TYPE_CHECKING:
-    from lib.contract.reference import Reference
-    from lib.contract.suite import Result
+    from lib.checks.http.reference import Reference
+    from lib.checks.results import Result
 
 EPILOG = """\
-Sends the requests of the contract suite (do/lib/contract) to a server, and prints one line for each check.
+Sends the requests of the contract suite (do/lib/checks/http) to a server, and prints one line for each check.
 Answers are compared with those that do/train noted for the sample model. For any other model, and with
 --rows or example_request.json, they are compared with what the model in --model answers through the
 project's own handler; without either, rows are made up.
@@ -28,7 +32,7 @@ examples:
   do/test --serve                          a server of its own, on a free port
   do/test --url http://127.0.0.1:9000      any server
   do/test --image                          the image of do/build, in containers that it starts and removes; it
-                                           also checks what only a container shows (do/lib/conformance)
+                                           also checks what only a container shows (do/lib/checks/container)
   do/test --endpoint                       the endpoint that do/deploy made; checks of what SageMaker does not pass on
                                            are n/a
   do/test --pytest                         the project's tests, in tests/"""
@@ -51,8 +55,8 @@ def main() -> int:
     if options.pytest:
         return run_pytest(options.verbose)
     if options.image:
-        images.require(engine.find())  # before minutes go into the verbs' environment
-    url = options.url or f"http://127.0.0.1:{settings.load()['PORT']}"
+        images.require(container_engine.find())  # before minutes go into the verbs' environment
+    url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
     environment.enter_verbs()
     if options.endpoint:
         return run_endpoint(options)
@@ -75,14 +79,14 @@ def run_pytest(verbose: bool) -> int:
 
 def run_contract(url: str, options: argparse.Namespace) -> int:
     """Run the suite in do/.venv and report it. Raises VerbError where it can't be run."""
-    from lib import client
-    from lib.contract import reference, reporting
+    from lib.checks.http import reference, reporting
+    from lib.local import probe
 
     model_dir = options.model.resolve() if options.model else None
     expected = reference.load(options.rows, model_dir)
     if options.serve:
         environment.serving_python()  # here, so that setting it up is seen and is not counted as start time
-    with local_server.running(model_dir) if options.serve else client.listening(url) as tested:
+    with local_server.running(model_dir) if options.serve else probe.listening(url) as tested:
         results = list(reporting.shown(contract(tested, expected), quiet=options.json))
     return reporting.report("url", tested, results, options.json)
 
@@ -90,27 +94,27 @@ def run_contract(url: str, options: argparse.Namespace) -> int:
 def run_endpoint(options: argparse.Namespace) -> int:
     """Run the suite against the endpoint in AWS. Raises VerbError where it can't be run."""
     from lib.aws import endpoint, names
-    from lib.contract import reference, reporting, suite
-    from lib.contract.endpoint import EndpointService, checks
+    from lib.checks.http import reference, reporting, suite
+    from lib.checks.http.endpoint import EndpointClient, checks
 
-    service = EndpointService()
-    endpoint.require_serving(service.aws)
+    client = EndpointClient()
+    endpoint.require_serving(client.aws)
     expected = reference.load(options.rows, options.model.resolve() if options.model else None)
-    results = list(reporting.shown(suite.run(service, expected, checks()), quiet=options.json))
+    results = list(reporting.shown(suite.run(client, expected, checks()), quiet=options.json))
     return reporting.report("endpoint", names.project(), results, options.json)
 
 
 def run_image(options: argparse.Namespace) -> int:
     """Run both suites against containers of the image. Raises VerbError where they can't be run."""
-    from lib.conformance import suite
-    from lib.conformance.subject import Subject
-    from lib.contract import reference, reporting
+    from lib.checks.container import suite
+    from lib.checks.container.subject import Subject
+    from lib.checks.http import reference, reporting
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # so that containers are removed
-    chosen = engine.find()
+    chosen = container_engine.find()
     image = images.require(chosen)
-    model_dir = options.model.resolve() if options.model else models.mounted()
+    model_dir = options.model.resolve() if options.model else artifacts.mounted()
     expected = reference.load(options.rows, model_dir)
     with Subject(chosen, image, model_dir) as subject:
         results = list(reporting.shown(contract(subject.shared().url, expected), quiet=options.json))
@@ -120,8 +124,8 @@ def run_image(options: argparse.Namespace) -> int:
 
 def contract(url: str, expected: Reference) -> Iterator[Result]:
     """The results of the contract's checks."""
-    from lib.contract import suite
-    from lib.contract.service import Service
+    from lib.checks.http import suite
+    from lib.checks.http.http_client import Client
 
-    with Service(url) as service:
-        yield from suite.run(service, expected, suite.all_checks())
+    with Client(url) as client:
+        yield from suite.run(client, expected, suite.all_checks())

@@ -7,10 +7,10 @@ import hashlib
 import tarfile
 from pathlib import Path
 
-from lib import models
 from lib.aws import names
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
+from lib.model import artifacts
 
 LARGEST_UPLOAD = 5 * 1024**3  # bytes that S3 takes in one request
 
@@ -22,11 +22,11 @@ def write(target: Path) -> None:
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for path in models.contents():
+        for path in artifacts.contents():
             archive.add(path, path.name, filter=_without_owner)
 
 
-def upload(aws: Aws, file: Path, bucket: str) -> str:
+def upload(aws: AwsClient, file: Path, bucket: str) -> str:
     """Put an archive into the bucket, unless it is there; its URL. Raises VerbError."""
     if file.stat().st_size > LARGEST_UPLOAD:
         raise VerbError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from lib.aws import names, policies
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
 
@@ -15,7 +15,7 @@ ENCRYPTED = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "
 FIRST_REGION = "us-east-1"
 
 
-def ensure(aws: Aws) -> str:
+def ensure(aws: AwsClient) -> str:
     """The bucket's name; made first, and set up anew each time. Raises VerbError where it is somebody else's."""
     name = names.bucket(aws.identity.account, aws.region)
     tags: list[dict[str, str]] = []
@@ -32,7 +32,7 @@ def ensure(aws: Aws) -> str:
     return name
 
 
-def exists(aws: Aws, name: str) -> bool:
+def exists(aws: AwsClient, name: str) -> bool:
     """Whether the bucket is there, and this account's. Raises VerbError where it is another's."""
     try:
         return aws.find("s3", "HeadBucket", Bucket=name, ExpectedBucketOwner=aws.identity.account) is not None
@@ -45,7 +45,7 @@ def exists(aws: Aws, name: str) -> bool:
         ) from None
 
 
-def _set_up(aws: Aws, name: str) -> None:
+def _set_up(aws: AwsClient, name: str) -> None:
     policy = policies.document(aws, "bucket.json")
     found = aws.find("s3", "GetBucketPolicy", Bucket=name)
     if found and json.loads(found["Policy"]) == policy:

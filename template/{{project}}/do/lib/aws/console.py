@@ -7,12 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 
 TABLE = Path(__file__).with_name("console.yml")
 
 
-def link(aws: Aws, kind: str, name: str) -> str:
+def link(aws: AwsClient, kind: str, name: str) -> str:
     """The page of something of this kind; empty where there is none, or in a partition whose console isn't known."""
     table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
     host, page = table["hosts"].get(aws.identity.partition), table["pages"].get(kind)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from lib.aws import definitions, names, waiting
-from lib.aws.calls import Aws
+from lib.aws import names, requests, waiting
+from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
 
 HISTORY_TAG = "mcc-template:previous"  # on the endpoint: the hashes of the configurations before this one
@@ -36,7 +36,7 @@ class Endpoint:
         return [name for name in (f"{names.project()}-{digest}" for digest in hashes) if name != self.config]
 
 
-def find(aws: Aws) -> Endpoint | None:
+def find(aws: AwsClient) -> Endpoint | None:
     """The project's endpoint; None where there is none. Raises VerbError for one that the project did not make."""
     found = _look(aws)
     if not found:
@@ -46,7 +46,7 @@ def find(aws: Aws) -> Endpoint | None:
     return replace(found, tags={tag["Key"]: tag["Value"] for tag in tags})
 
 
-def require_serving(aws: Aws) -> None:
+def require_serving(aws: AwsClient) -> None:
     """Raise VerbError unless the endpoint answers requests."""
     found = find(aws)
     if not found or found.status not in SERVING:
@@ -54,9 +54,9 @@ def require_serving(aws: Aws) -> None:
         raise VerbError(f"the endpoint is {state}: type do/deploy", ExitCode.MISSING_PREREQUISITE)
 
 
-def settled(aws: Aws) -> Endpoint | None:
+def settled(aws: AwsClient) -> Endpoint | None:
     """The endpoint when nothing moves any more; None where there is none then. Raises VerbError."""
-    patience = definitions.longest_update() + 1800
+    patience = requests.longest_update() + 1800
     waiting.until(lambda: _look(aws), lambda seen: not seen or seen.status not in MOVING, _told, patience)
     return find(aws)
 
@@ -71,7 +71,7 @@ def _told(endpoint: Endpoint | None) -> str:
     return f"{names.project()} is {endpoint.status}" if endpoint else f"{names.project()} is gone"
 
 
-def _look(aws: Aws) -> Endpoint | None:
+def _look(aws: AwsClient) -> Endpoint | None:
     found = aws.find("sagemaker", "DescribeEndpoint", EndpointName=names.project())
     return _described(found) if found else None
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import settings
+from lib import config
 from lib.aws.redaction import redacted
 from lib.cli import ExitCode, VerbError
 
@@ -61,7 +61,7 @@ def explanation(service: str, operation: str, code: str, text: str) -> AwsError:
     said = redacted(" ".join(text.split()))
     for row in _table():
         if re.fullmatch(row["code"], code):
-            meaning = row["meaning"].format(call=call, region=settings.load()["AWS_REGION"])
+            meaning = row["meaning"].format(call=call, region=config.load()["AWS_REGION"])
             return AwsError(f"{meaning} ({said or code})", ExitCode[row["exit_code"]], code, text)
     return AwsError(f"{call}: {said or 'no reason given'} ({code})", ExitCode.AWS_ERROR, code, text)
 

@@ -7,7 +7,7 @@ import json
 import httpx
 
 from lib.aws import names
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 SECONDS = 20  # for a file of some kilobytes
@@ -17,7 +17,7 @@ class Unreadable(Exception):
     """The configuration can't be had; the text says why, without its address, with which anyone could read it."""
 
 
-def of(aws: Aws, digest: str) -> str:
+def of(aws: AwsClient, digest: str) -> str:
     """The platform as Docker names it, such as `linux/amd64`. Raises AwsError and Unreadable."""
     try:
         configuration = json.loads(_downloaded(_address(aws, digest)))
@@ -26,7 +26,7 @@ def of(aws: Aws, digest: str) -> str:
         raise Unreadable("what was downloaded from ECR is no configuration of an image") from None
 
 
-def _address(aws: Aws, digest: str) -> str:
+def _address(aws: AwsClient, digest: str) -> str:
     repository = names.project()
     wanted = {"imageIds": [{"imageDigest": digest}], "acceptedMediaTypes": [DOCKER_MANIFEST]}
     found = aws.read("ecr", "BatchGetImage", repositoryName=repository, **wanted)["images"]

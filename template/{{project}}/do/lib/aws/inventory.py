@@ -9,8 +9,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from lib.aws import bucket, definitions, deployment, endpoint, names, roles, scaling
-from lib.aws.calls import Aws
+from lib.aws import bucket, deployment, endpoint, names, requests, roles, scaling
+from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
 
 DELETED_AT_ONCE = 1000  # objects in one request to S3
@@ -27,12 +27,12 @@ class Resource:
     created: datetime | None = None
 
 
-def endpoint_and_models(aws: Aws) -> Iterator[Resource]:
+def endpoint_and_models(aws: AwsClient) -> Iterator[Resource]:
     """What do/deploy makes."""
     target = scaling.registered(aws)
     if target:
         state = f"{target['MinCapacity']} to {target['MaxCapacity']} instances"
-        yield Resource("autoscaling", target["ResourceId"], partial(scaling.deregister, aws), state)
+        yield Resource("autoscaling", target["ResourceId"], partial(scaling.disable, aws), state)
     found = endpoint.find(aws)
     if found:
         state = f"{found.status}, {found.instances} instances, {found.config}"
@@ -46,7 +46,7 @@ def endpoint_and_models(aws: Aws) -> Iterator[Resource]:
     yield from _role(aws, "sagemaker")
 
 
-def build_project(aws: Aws) -> Iterator[Resource]:
+def build_project(aws: AwsClient) -> Iterator[Resource]:
     """What do/submit makes to build with."""
     found = aws.read("codebuild", "BatchGetProjects", names=[names.project()])["projects"]
     for project in found:
@@ -56,7 +56,7 @@ def build_project(aws: Aws) -> Iterator[Resource]:
     yield from _role(aws, "codebuild")
 
 
-def images(aws: Aws) -> Iterator[Resource]:
+def images(aws: AwsClient) -> Iterator[Resource]:
     """The image repository, with all images in it."""
     found = aws.find("ecr", "DescribeRepositories", repositoryNames=[names.project()])
     for repository in found["repositories"] if found else ():
@@ -68,7 +68,7 @@ def images(aws: Aws) -> Iterator[Resource]:
             yield Resource("image repository", name, remove, f"{count} images", repository.get("createdAt"))
 
 
-def project_bucket(aws: Aws) -> Iterator[Resource]:
+def project_bucket(aws: AwsClient) -> Iterator[Resource]:
     """The bucket of sources and models, with all versions of all objects."""
     name = names.bucket(aws.identity.account, aws.region)
     if bucket.exists(aws, name):
@@ -77,7 +77,7 @@ def project_bucket(aws: Aws) -> Iterator[Resource]:
             yield Resource("bucket", name, partial(_remove_bucket, aws, name))
 
 
-def registry(aws: Aws) -> Iterator[Resource]:
+def registry(aws: AwsClient) -> Iterator[Resource]:
     """The group of model packages, with all packages in it."""
     found = aws.find("sagemaker", "DescribeModelPackageGroup", ModelPackageGroupName=names.project())
     if found and _is_ours(aws, found["ModelPackageGroupArn"]):
@@ -85,7 +85,7 @@ def registry(aws: Aws) -> Iterator[Resource]:
         yield Resource("model package group", names.project(), remove, created=found["CreationTime"])
 
 
-def log_groups(aws: Aws) -> Iterator[Resource]:
+def log_groups(aws: AwsClient) -> Iterator[Resource]:
     """What the endpoint and the builds have written."""
     for kind in ("endpoint", "build"):
         group = names.log_group(kind)
@@ -95,7 +95,7 @@ def log_groups(aws: Aws) -> Iterator[Resource]:
 
 
 # what can be named on the command line of do/clean, in the order of removal
-GROUPS: dict[str, Callable[[Aws], Iterator[Resource]]] = {
+GROUPS: dict[str, Callable[[AwsClient], Iterator[Resource]]] = {
     "endpoint": endpoint_and_models,
     "registry": registry,
     "build": build_project,
@@ -105,7 +105,7 @@ GROUPS: dict[str, Callable[[Aws], Iterator[Resource]]] = {
 }
 
 
-def _by_content(aws: Aws, kind: str, listed: str, key: str) -> Iterator[Resource]:
+def _by_content(aws: AwsClient, kind: str, listed: str, key: str) -> Iterator[Resource]:
     """Models or endpoint configurations, which are named after their content."""
     for row in aws.pages("sagemaker", f"List{listed}", listed, NameContains=names.project()):
         name = row[f"{key}Name"]
@@ -114,8 +114,8 @@ def _by_content(aws: Aws, kind: str, listed: str, key: str) -> Iterator[Resource
             yield Resource(kind, name, remove, created=row["CreationTime"])
 
 
-def _alarms(aws: Aws) -> Iterator[Resource]:
-    wanted = [parameters["AlarmName"] for parameters in definitions.alarms_of_endpoint()]
+def _alarms(aws: AwsClient) -> Iterator[Resource]:
+    wanted = [parameters["AlarmName"] for parameters in requests.alarms_of_endpoint()]
     for alarm in aws.pages("cloudwatch", "DescribeAlarms", "MetricAlarms", AlarmNames=wanted):
         tags = aws.read("cloudwatch", "ListTagsForResource", ResourceARN=alarm["AlarmArn"])["Tags"]
         if names.is_ours(tags):
@@ -123,18 +123,18 @@ def _alarms(aws: Aws) -> Iterator[Resource]:
             yield Resource("alarm", alarm["AlarmName"], remove, alarm["StateValue"])
 
 
-def _role(aws: Aws, purpose: str) -> Iterator[Resource]:
+def _role(aws: AwsClient, purpose: str) -> Iterator[Resource]:
     found = aws.find("iam", "GetRole", RoleName=names.role(purpose))
     if found and names.is_ours(found["Role"].get("Tags", [])):
         remove = partial(roles.remove, aws, purpose)
         yield Resource("role", names.role(purpose), remove, created=found["Role"]["CreateDate"])
 
 
-def _is_ours(aws: Aws, arn: str) -> bool:
+def _is_ours(aws: AwsClient, arn: str) -> bool:
     return names.is_ours(list(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=arn)))
 
 
-def _remove_bucket(aws: Aws, name: str) -> None:
+def _remove_bucket(aws: AwsClient, name: str) -> None:
     while batch := list(islice(_versions(aws, name), DELETED_AT_ONCE)):
         answer = aws.change("s3", "DeleteObjects", Bucket=name, Delete={"Objects": batch, "Quiet": True})
         for error in answer.get("Errors", ()):  # S3 answers 200 all the same
@@ -144,14 +144,14 @@ def _remove_bucket(aws: Aws, name: str) -> None:
     aws.change("s3", "DeleteBucket", Bucket=name)
 
 
-def _versions(aws: Aws, name: str) -> Iterator[dict[str, Any]]:
+def _versions(aws: AwsClient, name: str) -> Iterator[dict[str, Any]]:
     """Every version of every object, and the marks of those that were deleted."""
     for kind in ("Versions", "DeleteMarkers"):
         for found in aws.pages("s3", "ListObjectVersions", kind, Bucket=name):
             yield {"Key": found["Key"], "VersionId": found["VersionId"]}
 
 
-def _remove_packages(aws: Aws) -> None:
+def _remove_packages(aws: AwsClient) -> None:
     group = names.project()
     for package in aws.pages("sagemaker", "ListModelPackages", "ModelPackageSummaryList", ModelPackageGroupName=group):
         aws.change("sagemaker", "DeleteModelPackage", ModelPackageName=package["ModelPackageArn"])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lib.aws import errors, names
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
 
@@ -32,22 +32,22 @@ class Refused(Exception):
         self.body = body
 
 
-def connect() -> Aws:
+def connect() -> AwsClient:
     """AWS, for requests to the endpoint: each is sent once, whatever comes back."""
-    aws = Aws()
+    aws = AwsClient()
     once = {"total_max_attempts": 1}
     aws.session.client(SERVICE, read_timeout=READ_SECONDS, max_pool_connections=CONNECTIONS, retries=once)
     return aws
 
 
-def whole(aws: Aws, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
+def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
     """The body of the answer, and what came with it. Raises Refused, and VerbError where there is no answer."""
     found = _send(aws, "InvokeEndpoint", parameters)
     with errors.explained(SERVICE, "InvokeEndpoint"):
         return found["Body"].read(), found
 
 
-def stream(aws: Aws, **parameters: Any) -> tuple[Iterator[bytes], dict[str, Any]]:
+def stream(aws: AwsClient, **parameters: Any) -> tuple[Iterator[bytes], dict[str, Any]]:
     """The body piece by piece, and what came before it. Raises Refused, and VerbError, also where it breaks off."""
     found = _send(aws, "InvokeEndpointWithResponseStream", parameters)
     return _pieces(found["Body"]), found
@@ -59,7 +59,7 @@ def _pieces(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
             yield event.get("PayloadPart", {}).get("Bytes", b"")
 
 
-def _send(aws: Aws, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+def _send(aws: AwsClient, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
     try:
         return aws.read(SERVICE, operation, EndpointName=names.project(), **parameters)
     except AwsError as error:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from lib.aws import names, waiting
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 
 LAST_LINES = 20
 
 
-def last_lines(aws: Aws, kind: str, count: int = LAST_LINES) -> list[str]:
+def last_lines(aws: AwsClient, kind: str, count: int = LAST_LINES) -> list[str]:
     """The last lines of the newest stream of the `endpoint` or `build`; none where nothing was written."""
     group = names.log_group(kind)
     newest = aws.find(
@@ -25,7 +25,7 @@ def last_lines(aws: Aws, kind: str, count: int = LAST_LINES) -> list[str]:
     return [event["message"].rstrip() for event in found["events"]]
 
 
-def lines(aws: Aws, kind: str, since: float, follow: bool) -> Iterator[str]:
+def lines(aws: AwsClient, kind: str, since: float, follow: bool) -> Iterator[str]:
     """All lines since a time (seconds of the epoch), oldest first; with `follow`, those to come as well."""
     start = int(since * 1000)
     seen: set[str] = set()
@@ -40,12 +40,12 @@ def lines(aws: Aws, kind: str, since: float, follow: bool) -> Iterator[str]:
         time.sleep(waiting.seconds_between())
 
 
-def exists(aws: Aws, kind: str) -> bool:
+def exists(aws: AwsClient, kind: str) -> bool:
     """Whether the endpoint, or a build, has written anything."""
     group = names.log_group(kind)
     found = aws.pages("logs", "DescribeLogGroups", "logGroups", logGroupNamePrefix=group)
     return any(row["logGroupName"] == group for row in found)
 
 
-def _events(aws: Aws, group: str, start: int) -> Iterator[dict[str, Any]]:
+def _events(aws: AwsClient, group: str, start: int) -> Iterator[dict[str, Any]]:
     yield from aws.pages("logs", "FilterLogEvents", "events", logGroupName=group, startTime=start)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib import settings
-from lib.aws.calls import Aws
+from lib import config
+from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
 
 
-def parameters(aws: Aws) -> dict[str, Any]:
+def parameters(aws: AwsClient) -> dict[str, Any]:
     """What the container's definition says about it. Raises VerbError where it can't be had."""
-    source = settings.load()["MODEL_SOURCE"]
+    source = config.load()["MODEL_SOURCE"]
     if source == "s3":
-        return _of_s3(aws, settings.load()["MODEL_DATA_URL"])
+        return _of_s3(aws, config.load()["MODEL_DATA_URL"])
     if source == "registry":
-        return _of_registry(aws, settings.load()["MODEL_PACKAGE_ARN"])
+        return _of_registry(aws, config.load()["MODEL_PACKAGE_ARN"])
     return {}
 
 
-def _of_s3(aws: Aws, url: str) -> dict[str, Any]:
+def _of_s3(aws: AwsClient, url: str) -> dict[str, Any]:
     """An archive, or the files under a prefix, which ends with a slash."""
     if not url:
         raise VerbError(
@@ -36,7 +36,7 @@ def _of_s3(aws: Aws, url: str) -> dict[str, Any]:
     return {"ModelDataSource": {"S3DataSource": source}}
 
 
-def _of_registry(aws: Aws, arn: str) -> dict[str, Any]:
+def _of_registry(aws: AwsClient, arn: str) -> dict[str, Any]:
     """The model of an approved package."""
     if not arn:
         raise VerbError(

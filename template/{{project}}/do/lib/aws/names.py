@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lib import settings
+from lib import config
 from lib.cli import ExitCode, VerbError
 
 HASH_LENGTH = 12
@@ -23,7 +23,7 @@ VARIANT = "main"  # the one production variant of an endpoint
 
 def project() -> str:
     """PROJECT_NAME: the name of the endpoint, the image repository, the build project and the log groups' last part."""
-    return settings.load()["PROJECT_NAME"]
+    return config.load()["PROJECT_NAME"]
 
 
 def by_content(content: Mapping[str, Any]) -> str:
@@ -60,7 +60,7 @@ def log_group(kind: str) -> str:
 
 def tags() -> dict[str, str]:
     """The project's tag, and those of TAGS in do/config."""
-    own = dict(pair.split("=", 1) for pair in settings.load()["TAGS"].split(",") if pair)
+    own = dict(pair.split("=", 1) for pair in config.load()["TAGS"].split(",") if pair)
     return {**own, PROJECT_TAG: project()}
 
 

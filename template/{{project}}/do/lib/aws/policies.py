@@ -7,10 +7,11 @@ import re
 from string import Template
 from typing import Any
 
-from lib import images, settings
+from lib import config
 from lib.aws import names
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 from lib.cli import ROOT, ExitCode, VerbError
+from lib.image import images
 
 IAM = ROOT / "iam"
 SECRETS = ("HF_TOKEN_SECRET", "NGC_KEY_SECRET")  # settings of some projects
@@ -18,7 +19,7 @@ COMPLETE_SECRET_ARN = re.compile(r"arn:.*-[A-Za-z0-9]{6}")
 ECR_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)")
 
 
-def document(aws: Aws, file_name: str) -> dict[str, Any]:
+def document(aws: AwsClient, file_name: str) -> dict[str, Any]:
     """A document for this account and region. Raises VerbError where the file is gone or makes no sense."""
     file = IAM / file_name
     try:
@@ -32,9 +33,9 @@ def document(aws: Aws, file_name: str) -> dict[str, Any]:
         ) from None
 
 
-def values(aws: Aws) -> dict[str, str]:
+def values(aws: AwsClient) -> dict[str, str]:
     """What stands in the documents for what differs between accounts, regions and projects."""
-    configuration = settings.load()
+    configuration = config.load()
     return {
         "PARTITION": aws.identity.partition,
         "REGION": aws.region,
@@ -56,14 +57,14 @@ def _place(name: str, url: str) -> dict[str, str]:
     return {f"{name}_BUCKET": bucket, f"{name}_PREFIX": prefix}
 
 
-def _key_arn(aws: Aws, key: str) -> str:
+def _key_arn(aws: AwsClient, key: str) -> str:
     """The ARN of a KMS key that is given by its id, ARN or alias; empty where none is given."""
     if not key or ":key/" in key:
         return key
     return str(aws.read("kms", "DescribeKey", KeyId=key)["KeyMetadata"]["Arn"])
 
 
-def _secret_arn(aws: Aws, secret: str) -> str:
+def _secret_arn(aws: AwsClient, secret: str) -> str:
     """The ARN of a secret, also where it lacks the six letters that Secrets Manager adds, or is only the name."""
     if not secret or COMPLETE_SECRET_ARN.fullmatch(secret):
         return secret
@@ -71,7 +72,7 @@ def _secret_arn(aws: Aws, secret: str) -> str:
     return f"{'' if secret.startswith('arn:') else place}{secret}-??????"
 
 
-def _base_image(aws: Aws) -> dict[str, str]:
+def _base_image(aws: AwsClient) -> dict[str, str]:
     """The repository in ECR that the base image comes from; empty for an image from elsewhere."""
     found = ECR_IMAGE.match(images.base())
     place = "arn:{}:ecr:{region}:{account}:repository/{repository}"

@@ -6,11 +6,12 @@ import json
 import urllib.parse
 from typing import Any
 
-from lib import images, instances, settings
+from lib import config, instances
 from lib.aws import image_platform, names, repository, roles
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ROOT, ExitCode, VerbError, say
+from lib.image import images
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 DENIED = {"AccessDenied", "AccessDeniedException"}
@@ -18,7 +19,7 @@ DENIED = {"AccessDenied", "AccessDeniedException"}
 
 def require_sound_settings() -> None:
     """Raise VerbError for settings that don't go together."""
-    configuration = settings.load()
+    configuration = config.load()
     least, most = int(configuration["MIN_INSTANCES"]), int(configuration["MAX_INSTANCES"])
     if most < least:
         raise _wrong_setting(f"MAX_INSTANCES={most} is less than MIN_INSTANCES={least}", f"MAX_INSTANCES {least}")
@@ -30,7 +31,7 @@ def require_sound_settings() -> None:
         raise _wrong_setting("DATA_CAPTURE_PERCENT needs a place in S3", "DATA_CAPTURE_URL s3://...")
 
 
-def image_uri(aws: Aws) -> str:
+def image_uri(aws: AwsClient) -> str:
     """The image of the project as it is now, by its digest in ECR. Raises VerbError where it isn't there."""
     wanted = images.name()
     tag = wanted.partition(":")[2]
@@ -47,7 +48,7 @@ def image_uri(aws: Aws) -> str:
     return f"{repository.uri(aws)}@{image['imageDigest']}"
 
 
-def require_platform(aws: Aws, uri: str) -> None:
+def require_platform(aws: AwsClient, uri: str) -> None:
     """Raise VerbError for an image in ECR that INSTANCE_TYPE can't run; only say so where that can't be read."""
     instance = instances.chosen()
     if not instance:
@@ -72,16 +73,16 @@ def require_platform(aws: Aws, uri: str) -> None:
         )
 
 
-def role_arn(aws: Aws) -> str:
+def role_arn(aws: AwsClient) -> str:
     """ROLE_ARN, else the role that this makes, or brings up to date with iam/. Raises VerbError for a wrong one."""
-    given = settings.load()["ROLE_ARN"]
+    given = config.load()["ROLE_ARN"]
     if not given:
         return roles.ensure(aws, "sagemaker")
     require_role(aws, given)
     return given
 
 
-def require_role(aws: Aws, arn: str) -> None:
+def require_role(aws: AwsClient, arn: str) -> None:
     """Raise VerbError unless the role is there and SageMaker may take it; only say so where that can't be read."""
     _, partition, _, _, account, path = arn.split(":", 5)
     name = path.rpartition("/")[2]
@@ -100,9 +101,9 @@ def require_role(aws: Aws, arn: str) -> None:
         raise _wrong_role(f"the role {name} does not trust {SAGEMAKER}")
 
 
-def require_quota(aws: Aws, instances: int) -> None:
+def require_quota(aws: AwsClient, instances: int) -> None:
     """Raise VerbError where so many instances are more than the account may have; say so where that can't be read."""
-    instance_type = settings.load()["INSTANCE_TYPE"]
+    instance_type = config.load()["INSTANCE_TYPE"]
     wanted = f"{instance_type} for endpoint usage"
     try:
         listed = aws.pages("service-quotas", "ListServiceQuotas", "Quotas", ServiceCode="sagemaker")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from lib import models, settings
+from lib import config
 from lib.aws import bucket, model_data, names
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
+from lib.model import artifacts
 
 APPROVED = "Approved"
 WAITING = "PendingManualApproval"
@@ -24,7 +25,7 @@ class Version(NamedTuple):
     approval: str
 
 
-def ensure_group(aws: Aws) -> None:
+def ensure_group(aws: AwsClient) -> None:
     """Make the group where there is none. Raises VerbError for somebody else's."""
     name = names.project()
     found = aws.find("sagemaker", "DescribeModelPackageGroup", ModelPackageGroupName=name)
@@ -41,7 +42,7 @@ def ensure_group(aws: Aws) -> None:
     )
 
 
-def ensure_package(aws: Aws, image: str, approve: bool) -> Version:
+def ensure_package(aws: AwsClient, image: str, approve: bool) -> Version:
     """The version with this image and the model of the project as it is: the newest one, else a new one."""
     container = {"Image": image, **model_data.parameters(aws)}
     newest = _newest(aws)
@@ -59,7 +60,7 @@ def ensure_package(aws: Aws, image: str, approve: bool) -> Version:
     return Version(str(created.get("ModelPackageArn", "")).rpartition("/")[2], APPROVED if approve else WAITING)
 
 
-def _newest(aws: Aws) -> dict[str, Any] | None:
+def _newest(aws: AwsClient) -> dict[str, Any] | None:
     listed = aws.find(
         "sagemaker",
         "ListModelPackages",
@@ -80,7 +81,7 @@ def _holds(package: dict[str, Any], container: dict[str, Any]) -> bool:
     return {key: found[key] for key in ("Image", "ModelDataUrl", "ModelDataSource") if key in found} == container
 
 
-def _approved(aws: Aws, package: dict[str, Any]) -> Version:
+def _approved(aws: AwsClient, package: dict[str, Any]) -> Version:
     if package["ModelApprovalStatus"] != APPROVED:
         arn = package["ModelPackageArn"]
         aws.change("sagemaker", "UpdateModelPackage", ModelPackageArn=arn, ModelApprovalStatus=APPROVED)
@@ -92,7 +93,7 @@ def _version(package: dict[str, Any]) -> Version:
 
 
 def _specification(container: dict[str, Any]) -> dict[str, Any]:
-    configuration = settings.load()
+    configuration = config.load()
     content_types = CONTENT_TYPES[configuration["MODEL_KIND"]]
     return {
         "Containers": [container],
@@ -102,13 +103,13 @@ def _specification(container: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _metrics(aws: Aws) -> dict[str, Any]:
+def _metrics(aws: AwsClient) -> dict[str, Any]:
     """What is known of the sample model's quality, kept in the bucket because the registry takes only its place."""
-    found = models.metrics()
+    found = artifacts.metrics()
     if not found:
         return {}
     name = bucket.ensure(aws)
-    key = f"metrics/{models.digest(models.artefact())[: names.HASH_LENGTH]}.json"
+    key = f"metrics/{artifacts.digest(artifacts.artifact())[: names.HASH_LENGTH]}.json"
     report = {"regression_metrics": {metric: {"value": value} for metric, value in found.items()}}
     aws.change(
         "s3",

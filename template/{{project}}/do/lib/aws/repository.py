@@ -9,30 +9,30 @@ from typing import Any
 import yaml
 
 from lib.aws import names
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 
 TABLE = Path(__file__).with_name("repository.yml")
 CHINA = "aws-cn"
 
 
-def registry(aws: Aws) -> str:
+def registry(aws: AwsClient) -> str:
     """The account's registry, as docker names it."""
     suffix = "amazonaws.com.cn" if aws.identity.partition == CHINA else "amazonaws.com"
     return f"{aws.identity.account}.dkr.ecr.{aws.region}.{suffix}"
 
 
-def uri(aws: Aws) -> str:
+def uri(aws: AwsClient) -> str:
     """The repository, as docker names it."""
     return f"{registry(aws)}/{names.project()}"
 
 
-def digest(aws: Aws, tag: str) -> str | None:
+def digest(aws: AwsClient, tag: str) -> str | None:
     """The digest (sha256:...) of the image with this tag; None where it isn't there. Raises AwsError."""
     found = aws.find("ecr", "DescribeImages", repositoryName=names.project(), imageIds=[{"imageTag": tag}])
     return str(found["imageDetails"][0]["imageDigest"]) if found else None
 
 
-def ensure(aws: Aws) -> str:
+def ensure(aws: AwsClient) -> str:
     """The repository as docker names it, made or brought up to date first. Raises VerbError for somebody else's."""
     name = names.project()
     wanted = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
@@ -48,7 +48,7 @@ def ensure(aws: Aws) -> str:
     return uri(aws)
 
 
-def _update(aws: Aws, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _update(aws: AwsClient, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     name = found["repositoryName"]
     tags = aws.read("ecr", "ListTagsForResource", resourceArn=found["repositoryArn"])["tags"]
     names.require_ours(f"repository {name}", tags)

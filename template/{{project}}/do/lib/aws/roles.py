@@ -9,17 +9,17 @@ from typing import Any
 import yaml
 
 from lib.aws import names, policies
-from lib.aws.calls import Aws
+from lib.aws.client import AwsClient
 
 TABLE = Path(__file__).with_name("roles.yml")
 
 
-def arn(aws: Aws, purpose: str) -> str:
+def arn(aws: AwsClient, purpose: str) -> str:
     """The ARN of the role for `sagemaker` or `codebuild`, whether or not it is there."""
     return f"arn:{aws.identity.partition}:iam::{aws.identity.account}:role/{names.role(purpose)}"
 
 
-def ensure(aws: Aws, purpose: str) -> str:
+def ensure(aws: AwsClient, purpose: str) -> str:
     """The ARN of the role, made first, or brought up to date with iam/. Raises VerbError for somebody else's role."""
     row = yaml.safe_load(TABLE.read_text(encoding="utf-8"))[purpose]
     trust = policies.document(aws, row["trust"])
@@ -34,7 +34,7 @@ def ensure(aws: Aws, purpose: str) -> str:
     return arn(aws, purpose)
 
 
-def remove(aws: Aws, purpose: str) -> None:
+def remove(aws: AwsClient, purpose: str) -> None:
     """Remove the role with its policies, where it is there and this project's."""
     name = names.role(purpose)
     found = aws.find("iam", "GetRole", RoleName=name)
@@ -46,7 +46,7 @@ def remove(aws: Aws, purpose: str) -> None:
     aws.change("iam", "DeleteRole", RoleName=name)
 
 
-def _ensure_role(aws: Aws, name: str, description: str, trust: dict[str, Any]) -> None:
+def _ensure_role(aws: AwsClient, name: str, description: str, trust: dict[str, Any]) -> None:
     found = aws.find("iam", "GetRole", RoleName=name)
     if not found:
         aws.change(
@@ -63,7 +63,7 @@ def _ensure_role(aws: Aws, name: str, description: str, trust: dict[str, Any]) -
         aws.change("iam", "UpdateAssumeRolePolicy", RoleName=name, PolicyDocument=json.dumps(trust))
 
 
-def _ensure_policies(aws: Aws, role: str, documents: dict[str, dict[str, Any]]) -> None:
+def _ensure_policies(aws: AwsClient, role: str, documents: dict[str, dict[str, Any]]) -> None:
     attached = _attached(aws, role)
     for name, document in documents.items():
         if attached.get(name) != document:
@@ -72,7 +72,7 @@ def _ensure_policies(aws: Aws, role: str, documents: dict[str, dict[str, Any]]) 
         aws.change("iam", "DeleteRolePolicy", RoleName=role, PolicyName=name)
 
 
-def _attached(aws: Aws, role: str) -> dict[str, dict[str, Any]]:
+def _attached(aws: AwsClient, role: str) -> dict[str, dict[str, Any]]:
     """The policies in a role by name; none where it isn't there."""
     listed = aws.find("iam", "ListRolePolicies", RoleName=role) or {"PolicyNames": []}
     return {

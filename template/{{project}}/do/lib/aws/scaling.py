@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from lib.aws import definitions
-from lib.aws.calls import Aws
-from lib.aws.steps import Step
+from lib.aws import requests
+from lib.aws.client import AwsClient
+from lib.aws.plan import Step
 
 SERVICE = "application-autoscaling"
 
@@ -22,9 +22,9 @@ KEEP_COUNT = {
 }
 
 
-def registered(aws: Aws) -> dict[str, Any] | None:
+def registered(aws: AwsClient) -> dict[str, Any] | None:
     """What autoscaling knows of the endpoint; None where it knows nothing."""
-    target = definitions.scalable_target()
+    target = requests.scalable_target()
     listed = aws.pages(
         SERVICE,
         "DescribeScalableTargets",
@@ -35,32 +35,34 @@ def registered(aws: Aws) -> dict[str, Any] | None:
     return next(iter(listed), None)
 
 
-def begin(aws: Aws, anew: bool = False) -> Iterator[Step]:
+def plan_enable(aws: AwsClient, force: bool = False) -> Iterator[Step]:
     """What lets the number of instances follow the load, where the settings say so and it doesn't yet."""
-    capacity = definitions.capacity()
-    known = {} if anew else registered(aws) or {}
-    if definitions.is_scaled() and {key: known.get(key) for key in capacity} != capacity:
-        yield Step("let the load choose {MinCapacity} to {MaxCapacity} instances".format(**capacity), partial(_on, aws))
+    capacity = requests.capacity()
+    known = {} if force else registered(aws) or {}
+    if requests.is_scaled() and {key: known.get(key) for key in capacity} != capacity:
+        yield Step(
+            "let the load choose {MinCapacity} to {MaxCapacity} instances".format(**capacity), partial(_enable, aws)
+        )
 
 
-def end(aws: Aws) -> Iterator[Step]:
+def plan_disable(aws: AwsClient) -> Iterator[Step]:
     """What ends that, where the settings say otherwise."""
-    if not definitions.is_scaled():
-        yield from stop(aws)
+    if not requests.is_scaled():
+        yield from plan_removal(aws)
 
 
-def stop(aws: Aws) -> Iterator[Step]:
+def plan_removal(aws: AwsClient) -> Iterator[Step]:
     """What ends autoscaling, where there is any."""
     if registered(aws):
-        yield Step("end autoscaling", partial(deregister, aws))
+        yield Step("end autoscaling", partial(disable, aws))
 
 
-def deregister(aws: Aws) -> None:
+def disable(aws: AwsClient) -> None:
     """End autoscaling; its policy and alarms go with it."""
-    aws.change(SERVICE, "DeregisterScalableTarget", **definitions.scalable_target())
+    aws.change(SERVICE, "DeregisterScalableTarget", **requests.scalable_target())
 
 
-def _on(aws: Aws) -> None:
-    target = definitions.scalable_target()
-    aws.change(SERVICE, "RegisterScalableTarget", **target, **definitions.capacity())
-    aws.change(SERVICE, "PutScalingPolicy", **target, **definitions.scaling_policy())
+def _enable(aws: AwsClient) -> None:
+    target = requests.scalable_target()
+    aws.change(SERVICE, "RegisterScalableTarget", **target, **requests.capacity())
+    aws.change(SERVICE, "PutScalingPolicy", **target, **requests.scaling_policy())

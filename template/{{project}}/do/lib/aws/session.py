@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import botocore.config
 
-from lib import settings
+from lib import config
 from lib.aws import errors
 
 # how often botocore asks again when AWS throttles or fails; the environment may say otherwise
@@ -53,6 +53,6 @@ def connect() -> Session:
     """The connection to AWS_REGION of do/config. Raises VerbError, for a profile that doesn't exist too."""
     for variable, value in RETRIES.items():
         os.environ.setdefault(variable, value)
-    region = settings.load()["AWS_REGION"]
+    region = config.load()["AWS_REGION"]
     with errors.explained("boto3", "connect"):
         return Session(region, boto3.Session(region_name=region))

@@ -9,10 +9,12 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
-from lib import audit, cli, engine, images, models, sbom
+from lib import cli
 from lib.cli import ROOT, ExitCode, VerbError, log, say
-from lib.engine import Engine
-from lib.images import Image
+from lib.image import audit, container_engine, images, sbom
+from lib.image.container_engine import ContainerEngine
+from lib.image.images import Image
+from lib.model import artifacts
 
 EPILOG = """\
 Builds with docker, else podman, for IMAGE_PLATFORM of do/config. The image is named PROJECT_NAME:HASH, with a
@@ -48,7 +50,7 @@ def main() -> int:
     if options.dry_run:
         print(f"would build {name} for {images.platform()}")
         return ExitCode.OK
-    chosen = engine.find()
+    chosen = container_engine.find()
     image = build(chosen, name, options.no_cache, options.verbose)
     packages = sbom.packages(chosen, name)
     sbom.write(name, packages)
@@ -59,10 +61,10 @@ def main() -> int:
     return code
 
 
-def build(chosen: Engine, name: str, no_cache: bool, verbose: bool) -> Image:
+def build(chosen: ContainerEngine, name: str, no_cache: bool, verbose: bool) -> Image:
     """Build the image and show the steps. Raises VerbError when it fails."""
-    if models.are_built_in() and not models.contents():
-        models.MODEL_DIR.mkdir(exist_ok=True)
+    if artifacts.are_built_in() and not artifacts.contents():
+        artifacts.MODEL_DIR.mkdir(exist_ok=True)
         say("note: model/ is empty, so the image starts only where a model is mounted at /opt/ml/model")
     options = ["--platform", images.platform(), "--tag", name, *(["--no-cache"] if no_cache else [])]
     command = chosen.command(*BUILDERS[chosen.name], *options, ".")

@@ -9,8 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from lib import cli, containers, engine, environment, images, models, sbom
+from lib import cli
 from lib.cli import ROOT, ExitCode, VerbError, say
+from lib.image import container_engine, containers, images, sbom
+from lib.local import environment
+from lib.model import artifacts
 
 EPILOG = """\
 Without options it removes the environments (.venv, do/.venv, do/.venv-update), caches, the sample model that do/train
@@ -88,16 +91,16 @@ def in_aws(groups: Sequence[str], dry_run: bool) -> list[Leftover]:
     """What AWS holds of this project in these groups. Raises VerbError."""
     environment.enter_verbs()
     from lib.aws import inventory
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
-    aws = Aws(dry_run)
+    aws = AwsClient(dry_run)
     found = [resource for group in IN_AWS if group in groups for resource in inventory.GROUPS[group](aws)]
     return [Leftover(f"{one.kind} {one.name}", one.remove, in_aws=True) for one in found]
 
 
 def containers_and_images() -> Iterator[Leftover]:
     """What docker or podman holds of this project; nothing where neither works."""
-    chosen = engine.find_working()
+    chosen = container_engine.find_working()
     if not chosen:
         return
     for container in containers.started_here(chosen):
@@ -109,7 +112,7 @@ def containers_and_images() -> Iterator[Leftover]:
 def files() -> Iterator[Leftover]:
     """What lies in the project."""
     build_files = [path for path in (images.RECORD, sbom.FILE) if path.exists()]
-    for path in (*environments(), *caches(), *models.trained_files(), *build_files):
+    for path in (*environments(), *caches(), *artifacts.trained_files(), *build_files):
         yield Leftover(str(path.relative_to(ROOT)), partial(remove, path))
 
 

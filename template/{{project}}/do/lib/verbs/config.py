@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from lib import cli, settings
+from lib import cli, config
 from lib.cli import ExitCode, say
 
 EPILOG = """\
@@ -32,12 +32,12 @@ def main() -> int:
 
 
 def show_one(key: str) -> int:
-    print(settings.load()[key])
+    print(config.load()[key])
     return ExitCode.OK
 
 
 def show_all() -> int:
-    current = settings.load()
+    current = config.load()
     for key in current:
         note = "  # from the environment" if key in current.overrides else ""
         print(f"{key}={shlex.quote(current[key]) if current[key] else ''}{note}")
@@ -45,9 +45,9 @@ def show_all() -> int:
 
 
 def set_one(key: str, value: str) -> int:
-    before = settings.set_value(key, value)
+    before = config.set_value(key, value)
     print(f"{key}: {'(not set)' if before is None else before or '(empty)'} -> {value or '(empty)'}")
-    override = settings.load().overrides.get(key)
+    override = config.load().overrides.get(key)
     if override is not None:
         say(f"note: {key}={override} in the environment overrides it here")
     return ExitCode.OK

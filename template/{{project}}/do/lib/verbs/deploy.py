@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from lib import cli, environment, settings
+from lib import cli, config
 from lib.cli import ExitCode, VerbError, say
+from lib.local import environment
 
 if TYPE_CHECKING:
-    from lib.aws.calls import Aws
-    from lib.aws.deployment import Wanted
-    from lib.aws.steps import Step
+    from lib.aws.client import AwsClient
+    from lib.aws.deployment import DesiredState
+    from lib.aws.plan import Step
 
 EPILOG = """\
 Creates the endpoint PROJECT_NAME, or updates it, from the image that do/push or do/submit brought to ECR and the
@@ -37,12 +38,12 @@ def main() -> int:
 def deploy(dry_run: bool, as_json: bool) -> int:
     """Look at what is there, plan, and do it. Raises VerbError."""
     from lib.aws import deployment, preflight
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
     preflight.require_sound_settings()
-    aws = Aws(dry_run)
-    target = deployment.wanted(aws, preflight.role_arn(aws))
-    found = deployment.present(aws)
+    aws = AwsClient(dry_run)
+    target = deployment.desired_state(aws, preflight.role_arn(aws))
+    found = deployment.current_endpoint(aws)
     steps = deployment.steps(aws, target, found)
     if deployment.starts_instances(target, found):
         preflight.require_platform(aws, target.image_uri)
@@ -56,12 +57,12 @@ def deploy(dry_run: bool, as_json: bool) -> int:
     if as_json:
         print_document(aws, target, changed=bool(steps))
     elif not dry_run:
-        print(f"{settings.load()['PROJECT_NAME']} is InService in {aws.region}{'' if steps else ': nothing to change'}")
+        print(f"{config.load()['PROJECT_NAME']} is InService in {aws.region}{'' if steps else ': nothing to change'}")
         say("next: do/invoke --endpoint to ask it, do/test --endpoint to check it, do/status to see it")
     return ExitCode.OK
 
 
-def carry_out(steps: list[Step], aws: Aws) -> None:
+def carry_out(steps: list[Step], aws: AwsClient) -> None:
     """Do what was planned; say so where nothing is."""
     from lib.aws import steps as plan
 
@@ -70,7 +71,7 @@ def carry_out(steps: list[Step], aws: Aws) -> None:
         print("nothing to change")
 
 
-def print_document(aws: Aws, target: Wanted, changed: bool, error: str = "") -> None:
+def print_document(aws: AwsClient, target: DesiredState, changed: bool, error: str = "") -> None:
     """The result for programs."""
     from lib.aws import endpoint, names
 

@@ -6,8 +6,10 @@ import re
 import subprocess
 import time
 
-from lib import cli, containers, engine, environment
+from lib import cli
 from lib.cli import ExitCode, VerbError
+from lib.image import container_engine, containers
+from lib.local import environment
 
 EPILOG = """\
 One JSON object a line, as the server in the container wrote it; a build's log as the build wrote it.
@@ -40,7 +42,7 @@ def main() -> int:
 
 def show_local(follow: bool) -> int:
     """Pass on what docker or podman has kept. Raises VerbError where there is no container."""
-    container = containers.of_do_run(engine.find())
+    container = containers.of_do_run(container_engine.find())
     if not container.state():
         raise VerbError("there is no container of this project: type do/run --detach", ExitCode.MISSING_FILE)
     command = container.engine.command("logs", *(["--follow"] if follow else []), container.name)
@@ -50,9 +52,9 @@ def show_local(follow: bool) -> int:
 def show_remote(kind: str, seconds: int, follow: bool) -> int:
     """Pass on what CloudWatch Logs has kept. Raises VerbError where nothing was ever written."""
     from lib.aws import logs
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
-    aws = Aws()
+    aws = AwsClient()
     if not logs.exists(aws, kind):
         verb = {"endpoint": "do/deploy", "build": "do/submit"}[kind]
         raise VerbError(f"the {kind} has written nothing yet: type {verb}, or do/status", ExitCode.MISSING_FILE)

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lib import cli, engine, environment, images
+from lib import cli
 from lib.cli import ExitCode, VerbError, say
-from lib.engine import Engine
+from lib.image import container_engine, images
+from lib.image.container_engine import ContainerEngine
+from lib.local import environment
 
 if TYPE_CHECKING:
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
 EPILOG = """\
 Pushes the image of the project as it is now, which do/build made, to a repository named PROJECT_NAME in ECR.
@@ -33,12 +35,12 @@ def main() -> int:
     options = cli.parse(arguments)
     environment.enter_verbs()
     from lib.aws import repository
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
-    chosen = engine.find()
+    chosen = container_engine.find()
     image = images.require(chosen)
     name, _, tag = image.name.partition(":")
-    aws = Aws(options.dry_run)
+    aws = AwsClient(options.dry_run)
     uri = repository.ensure(aws)
     digest = repository.digest(aws, tag)
     if digest:
@@ -57,7 +59,7 @@ def main() -> int:
 
 
 @contextmanager
-def logged_in(aws: Aws, chosen: Engine) -> Iterator[None]:
+def logged_in(aws: AwsClient, chosen: ContainerEngine) -> Iterator[None]:
     """Let docker or podman use the account's registry for a while. Raises VerbError."""
     from lib.aws import repository
 
@@ -72,7 +74,7 @@ def logged_in(aws: Aws, chosen: Engine) -> Iterator[None]:
         chosen.attempt("logout", registry)
 
 
-def push(chosen: Engine, image: str, target: str) -> None:
+def push(chosen: ContainerEngine, image: str, target: str) -> None:
     """Push an image under another name, which is only there meanwhile. Raises VerbError."""
     chosen.run("tag", image, target)
     try:
@@ -81,7 +83,7 @@ def push(chosen: Engine, image: str, target: str) -> None:
         chosen.attempt("rmi", target)
 
 
-def require_digest(aws: Aws, tag: str) -> str:
+def require_digest(aws: AwsClient, tag: str) -> str:
     """The digest of an image that was pushed. Raises VerbError where the repository doesn't have it."""
     from lib.aws import repository
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from lib import cli, environment, images
+from lib import cli
 from lib.cli import ExitCode, VerbError, say
+from lib.image import images
+from lib.local import environment
 
 EPILOG = """\
 Adds a version to the model package group PROJECT_NAME: the image in ECR by its digest, the model data where the
@@ -23,10 +25,10 @@ def main() -> int:
     options = cli.parse(arguments)
     environment.enter_verbs()
     from lib.aws import registry, repository
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
     name, _, tag = images.name().partition(":")
-    aws = Aws(options.dry_run)
+    aws = AwsClient(options.dry_run)
     digest = repository.digest(aws, tag)
     if not digest:
         raise VerbError(f"{name}:{tag} is not in ECR: type do/submit, or do/build and do/push", ExitCode.MISSING_FILE)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lib import cli, environment
+from lib import cli
 from lib.cli import ExitCode, VerbError, say
+from lib.local import environment
 
 if TYPE_CHECKING:
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
     from lib.aws.endpoint import Endpoint
 
 EPILOG = """\
@@ -31,10 +32,10 @@ def main() -> int:
 def rollback(dry_run: bool) -> int:
     """Find the configuration before this one, and update to it. Raises VerbError."""
     from lib.aws import deployment, names
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
-    aws = Aws(dry_run)
-    found = deployment.present(aws)
+    aws = AwsClient(dry_run)
+    found = deployment.current_endpoint(aws)
     if not found:
         raise VerbError(f"there is no endpoint {names.project()}: type do/deploy", ExitCode.MISSING_PREREQUISITE)
     config = previous(aws, found)
@@ -46,7 +47,7 @@ def rollback(dry_run: bool) -> int:
     return ExitCode.OK
 
 
-def previous(aws: Aws, found: Endpoint) -> dict[str, Any]:
+def previous(aws: AwsClient, found: Endpoint) -> dict[str, Any]:
     """The last configuration before this one that is still there. Raises VerbError."""
     for name in found.previous:
         if config := aws.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=name):

@@ -8,10 +8,13 @@ import signal
 import subprocess
 from pathlib import Path
 
-from lib import cli, containers, engine, images, local_container, models, settings
+from lib import cli, config
 from lib.cli import ExitCode, VerbError, say
-from lib.containers import SERVER_PORT, Container
-from lib.engine import Engine
+from lib.image import container_engine, containers, images
+from lib.image.container_engine import ContainerEngine
+from lib.image.containers import SERVER_PORT, Container
+from lib.local import container as local_container
+from lib.model import artifacts
 
 EPILOG = """\
 The container gets the memory of INSTANCE_TYPE, the machine's GPUs where the model needs some, and those variables
@@ -45,15 +48,15 @@ def main() -> int:
     arguments.add_argument("--read-only", action="store_true", help="with a read-only file system but for /tmp")
     arguments.add_argument("--memory", metavar="SIZE", help="such as 2g; default: the memory of INSTANCE_TYPE")
     options = cli.parse(arguments)
-    container = start(engine.find(), options)
+    container = start(container_engine.find(), options)
     return detached(container) if options.detach else attached(container)
 
 
-def start(chosen: Engine, options: argparse.Namespace) -> Container:
+def start(chosen: ContainerEngine, options: argparse.Namespace) -> Container:
     """Start the container of the project, in place of an earlier one. Raises VerbError."""
     image = images.require(chosen)
-    model_dir = options.model or models.mounted()
-    kind = settings.load()["MODEL_KIND"]
+    model_dir = options.model or artifacts.mounted()
+    kind = config.load()["MODEL_KIND"]
     run_options = [
         *("--publish", f"127.0.0.1:{port(options.port)}:{SERVER_PORT}", "--platform", image.platform),
         *local_container.memory(options.memory),
@@ -85,15 +88,15 @@ def make_room_for(container: Container) -> None:
 def port(given: str | None) -> str:
     """The port here. Raises VerbError for anything else."""
     if given:
-        settings.check_value("PORT", given, "given")
-    return given or settings.load()["PORT"]
+        config.check_value("PORT", given, "given")
+    return given or config.load()["PORT"]
 
 
 def variables(kind: str) -> list[str]:
     """The container's variables: the project's own, and those of this environment, whose values nobody gets to see."""
     given = sorted(name for name in os.environ if name.startswith(SERVER_VARIABLES[kind]))
-    region = {"AWS_REGION": settings.load()["AWS_REGION"]} if kind == "generative" else {}
-    own = [f"{name}={value}" for name, value in (settings.container_variables() | region).items() if name not in given]
+    region = {"AWS_REGION": config.load()["AWS_REGION"]} if kind == "generative" else {}
+    own = [f"{name}={value}" for name, value in (config.container_variables() | region).items() if name not in given]
     return [word for variable in (*own, *given) for word in ("--env", variable)]
 
 

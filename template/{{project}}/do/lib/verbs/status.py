@@ -6,8 +6,9 @@ import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from lib import cli, environment, settings
+from lib import cli, config
 from lib.cli import ExitCode
+from lib.local import environment
 
 if TYPE_CHECKING:
     from lib.aws.inventory import Resource
@@ -31,13 +32,13 @@ def main() -> int:
 def status(as_json: bool) -> int:
     """Look everything up and print it. Raises VerbError."""
     from lib.aws import console, inventory
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
-    aws = Aws()
+    aws = AwsClient()
     found = [resource for group in inventory.GROUPS.values() for resource in group(aws)]
     rows = [row(resource, console.link(aws, resource.kind, resource.name)) for resource in found]
     if as_json:
-        document = {"project": settings.load()["PROJECT_NAME"], "region": aws.region, "resources": rows}
+        document = {"project": config.load()["PROJECT_NAME"], "region": aws.region, "resources": rows}
         print(json.dumps(document, indent=2))
         return ExitCode.OK
     for one in rows:
@@ -45,7 +46,7 @@ def status(as_json: bool) -> int:
         if one["console"]:
             print(f"    {one['console']}")
     if not rows:
-        print(f"{settings.load()['PROJECT_NAME']} has nothing in AWS in {aws.region}")
+        print(f"{config.load()['PROJECT_NAME']} has nothing in AWS in {aws.region}")
     return ExitCode.OK
 
 

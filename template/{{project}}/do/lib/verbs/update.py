@@ -6,8 +6,10 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from lib import changelog, checkout, cli, environment
+from lib import cli
 from lib.cli import ExitCode, VerbError, say
+from lib.local import environment
+from lib.update import changelog, checkout
 
 EPILOG = """\
 Runs copier, in an environment of its own, with the template that .copier-answers.yml names. That template's code
@@ -49,7 +51,7 @@ def require_question(answer: str) -> None:
 
 def update(options: argparse.Namespace) -> int:
     """Show what there is, and unless that was all, bring it. Raises VerbError where it can't be brought."""
-    from lib import template
+    from lib.update import template
 
     source = template.source()
     found = template.versions()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from lib import cli, environment, images, models, settings
+from lib import cli, config
 from lib.cli import ExitCode, say
+from lib.image import images
+from lib.local import environment
+from lib.model import artifacts
 
 EPILOG = """\
 Packs what is in model/ so that SageMaker unpacks it to /opt/ml/model, and puts it into the project's bucket, named
@@ -24,10 +27,10 @@ def main() -> int:
     options = cli.parse(arguments)
     environment.enter_verbs()
     from lib.aws import archive, bucket
-    from lib.aws.calls import Aws
+    from lib.aws.client import AwsClient
 
-    models.require(models.MODEL_DIR)
-    aws = Aws(options.dry_run)
+    artifacts.require(artifacts.MODEL_DIR)
+    aws = AwsClient(options.dry_run)
     name = bucket.ensure(aws)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tar.gz"
@@ -37,8 +40,8 @@ def main() -> int:
     if options.dry_run:
         return ExitCode.OK
     print(url)
-    if settings.load()["MODEL_SOURCE"] == "s3":
-        settings.set_value("MODEL_DATA_URL", url)
+    if config.load()["MODEL_SOURCE"] == "s3":
+        config.set_value("MODEL_DATA_URL", url)
         say("MODEL_DATA_URL of do/config is set to it; next: do/deploy")
     else:
         say("next: do/register, or have it served from there: ")

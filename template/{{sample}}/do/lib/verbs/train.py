@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from lib import cli, environment, models
+from lib import cli
 from lib.cli import ROOT, ExitCode, VerbError
+from lib.local import environment
+from lib.model import artifacts
 from lib.verbs import clean
 
 EPILOG = """\
@@ -16,10 +18,10 @@ do/config, and its answers to sample_model/request.json into sample_model/expect
 
 def main() -> int:
     cli.parse(cli.parser("Train the sample model on the Abalone data.", EPILOG))
-    models.artefact()  # a MODEL_FORMAT that makes no sense is told before anything is set up
+    artifacts.artifact()  # a MODEL_FORMAT that makes no sense is told before anything is set up
     refuse_to_replace_another_model()
     python = environment.serving_python()
-    for path in models.trained_files():  # also a model in another format, which the server would stumble over
+    for path in artifacts.trained_files():  # also a model in another format, which the server would stumble over
         clean.remove(path)
     sys.stdout.flush()
     os.chdir(ROOT)
@@ -28,7 +30,7 @@ def main() -> int:
 
 def refuse_to_replace_another_model() -> None:
     """Raise VerbError when model/ holds a model that do/train did not make."""
-    others = [path.name for path in models.contents() if path not in models.trained()]
+    others = [path.name for path in artifacts.contents() if path not in artifacts.trained()]
     if others:
         raise VerbError(
             f"model/ holds {', '.join(others)}, which do/train did not make: move it away first",

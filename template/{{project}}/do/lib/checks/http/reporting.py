@@ -1,0 +1,28 @@
+"""How the results of checks are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+
+from lib.checks.results import Result
+from lib.cli import ExitCode
+
+
+def shown(results: Iterable[Result], quiet: bool) -> Iterator[Result]:
+    """The same results, printed as they come."""
+    for result in results:
+        if not quiet:
+            print(result, flush=True)
+        yield result
+
+
+def report(kind: str, tested: str, results: list[Result], as_json: bool) -> int:
+    """Print what all results come to; the exit code."""
+    failed = sum(result.outcome == "FAIL" for result in results)
+    if as_json:
+        print(json.dumps({kind: tested, "failed": failed, "checks": [asdict(result) for result in results]}, indent=2))
+    else:
+        print(f"{len(results)} checks of {tested}: {'all is well' if not failed else f'{failed} failed'}")
+    return ExitCode.FAILED if failed else ExitCode.OK

@@ -1,0 +1,1 @@
+"""What runs on this machine: the server, its containers, the environments of Python that they and the verbs need."""

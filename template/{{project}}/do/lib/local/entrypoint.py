@@ -1,0 +1,70 @@
+"""The container's entrypoint, run here by do/serve."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from lib import cli
+from lib.cli import ROOT, ExitCode, VerbError, log, say
+from lib.local import server as local_server
+
+
+def require_free(port: int) -> None:
+    """Raise VerbError when another program listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that just stopped doesn't count
+        try:
+            probe.bind(("", port))
+        except OverflowError:
+            raise VerbError(f"{port} is not a port", ExitCode.BAD_CONFIGURATION) from None
+        except OSError as error:
+            raise VerbError(
+                f"can't listen on port {port} ({error.strerror}): stop what does, or type do/serve --port {port + 1}",
+                ExitCode.MISSING_PREREQUISITE,
+            ) from None
+
+
+class Server:
+    """The container's entrypoint, run here."""
+
+    def __init__(self, python: Path, port: int, environment: Mapping[str, str]) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.command = [str(python), str(ROOT / "serving" / "serve")]
+        self.environment = {**os.environ, "SAGEMAKER_BIND_TO_PORT": str(port), **environment}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.stopping = False
+
+    def run(self) -> int:
+        """Run until the server ends; ctrl-C and the like make it end in order."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self.stop)
+        log.debug("%s", shlex.join(self.command))
+        # a session of its own, so that ctrl-C reaches it through us alone
+        self.process = subprocess.Popen(self.command, env=self.environment, cwd=ROOT, start_new_session=True)
+        if self.stopping:
+            self.process.terminate()
+        self.announce(self.process)
+        code = self.process.wait()
+        if code and not self.stopping:
+            say(f"{cli.verb_name()}: the server ended with {code}; its log, above, says why")
+        return code if code in [*ExitCode] else ExitCode.FAILED
+
+    def stop(self, number: int, frame: object) -> None:
+        """Signal handler: pass the wish on."""
+        self.stopping = True
+        if self.process:
+            self.process.terminate()
+
+    def announce(self, process: subprocess.Popen[bytes]) -> None:
+        """Say when the server is ready."""
+        while process.poll() is None and not self.stopping:
+            if local_server.is_ready(self.url):
+                return say(f"ready at {self.url}: type do/test or do/invoke in another terminal; ctrl-C stops")
+            time.sleep(0.1)

@@ -1,0 +1,1 @@
+"""The model in model/, and the example request for it."""

@@ -1,0 +1,1 @@
+"""What do/update needs: the checkout, the template and its changelog."""
