@@ -20,7 +20,7 @@ class Suite:
 
     def __init__(self) -> None:
         self.module = importlib.import_module("lib.checks.http.suite")
-        self.service = importlib.import_module("lib.checks.http.http_client").Service
+        self.client = importlib.import_module("lib.checks.http.http_client").Client
         self.reference = importlib.import_module("lib.checks.http.reference").Reference
         self.checks = self.module.all_checks()
 
@@ -30,8 +30,8 @@ class Suite:
             **{"rows": ROWS, "predictions": model(ROWS), "relative_tolerance": 0, "columns": COLUMNS, **about_model}
         )
         chosen = [check for check in self.checks if check.name.startswith(names or ("",))]
-        with running(server) as url, self.service(url) as service:
-            return {result.name: str(result) for result in self.module.run(service, reference, chosen)}
+        with running(server) as url, self.client(url) as client:
+            return {result.name: str(result) for result in self.module.run(client, reference, chosen)}
 
     def difference(self, predictions: Any, seen: Any, relative_tolerance: float = 0) -> str:
         """What is wrong with answers, when the model predicts something."""

@@ -64,7 +64,7 @@ def deploy(dry_run: bool, as_json: bool) -> int:
 
 def carry_out(steps: list[Step], aws: AwsClient) -> None:
     """Do what was planned; say so where nothing is."""
-    from lib.aws import steps as plan
+    from lib.aws import plan
 
     plan.carry_out(steps)
     if aws.dry_run and not steps:
