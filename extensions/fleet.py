@@ -11,16 +11,18 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 
@@ -29,6 +31,7 @@ ANSWERS_FILE = ".copier-answers.yml"
 
 UPDATED, UNCHANGED = "updated", "unchanged"
 CONFLICTS, TESTS_FAILED, DIRTY, FAILED = "conflicts", "tests failed", "dirty", "failed"
+TIMED_OUT, INTERRUPTED = "timed out", "interrupted"
 
 COLUMNS = ("project", "result", "from", "to", "seconds", "detail")
 
@@ -67,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("projects", nargs="*", type=Path, help="checkouts of projects")
     parser.add_argument("--list", type=Path, metavar="FILE", help="a file with more of them, one a line")
     parser.add_argument("--test", metavar="COMMAND", help="run in each updated project; it must end with 0")
+    parser.add_argument("--timeout", type=float, default=1800, metavar="SECONDS", help="for one project and its test")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="projects at the same time")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--trust", action="store_true", help="let the template run its code, as copier's --trust does")
@@ -78,7 +82,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     copier = ["update", "--defaults", "--quiet", *(["--trust"] if options.trust else [])]
     copier += [argument for answer in options.data for argument in ("--data", answer)]
-    rows = list(update_all(projects, copier, options.test, options.jobs))
+    rows = []
+    try:
+        for row in update_all(projects, copier, options.test, options.jobs, options.timeout):
+            rows.append(row)
+            print(f"{len(rows)} of {len(projects)}: {row.project} {row.result} {row.detail}".rstrip(), file=sys.stderr)
+    except KeyboardInterrupt:
+        done = {row.project for row in rows}
+        rows += [Row(str(project), INTERRUPTED, "", "", 0, "") for project in projects if str(project) not in done]
+    rows.sort(key=lambda row: [str(project) for project in projects].index(row.project))
     print(json.dumps([asdict(row) for row in rows], indent=2) if options.json else table(rows))
     return 0 if {row.result for row in rows} <= {UPDATED, UNCHANGED} else 1
 
@@ -92,21 +104,31 @@ def listed(file: Path, parser: argparse.ArgumentParser) -> list[Path]:
     return [Path(line.strip()).expanduser() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def update_all(projects: Iterable[Path], copier: list[str], test: str | None, jobs: int) -> Iterator[Row]:
-    """Update so many projects at the same time; the rows come in the order of the projects."""
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        yield from pool.map(lambda project: update(project, copier, test), projects)
+def update_all(
+    projects: Iterable[Path], copier: list[str], test: str | None, jobs: int, timeout: float
+) -> Iterator[Row]:
+    """Update so many projects at the same time; the rows come as projects are done. Interrupted, it ends the rest."""
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    try:
+        started = [pool.submit(update, project, copier, test, timeout) for project in projects]
+        yield from (future.result() for future in as_completed(started))
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        Commands.end_all()
+        raise
+    finally:
+        pool.shutdown()
 
 
-def update(project: Path, copier: list[str], test: str | None) -> Row:
-    """Update one project, whatever state it is in."""
+def update(project: Path, copier: list[str], test: str | None, timeout: float) -> Row:
+    """Update one project, whatever state it is in, in so many seconds."""
     start = time.monotonic()
     before = after = ""
     try:
         before = version(project)
         require_clean(project)
         with worktree(project) as copy:
-            outcome = update_copy(copy, copier, test)
+            outcome = update_copy(copy, copier, test, start + timeout)
             after = version(copy)
     except NotUpdated as refused:
         outcome = refused.outcome
@@ -154,10 +176,10 @@ def worktree(project: Path) -> Iterator[Path]:
                 git(project, "branch", "--quiet", "--delete", "--force", branch)
 
 
-def update_copy(copy: Path, copier: list[str], test: str | None) -> Outcome:
+def update_copy(copy: Path, copier: list[str], test: str | None, deadline: float) -> Outcome:
     """Update the project in a worktree, commit what changed and test it. Raises NotUpdated."""
     before = version(copy)
-    done = run([sys.executable, "-m", "copier", *copier], copy)
+    done = run([sys.executable, "-m", "copier", *copier], copy, deadline)
     if done.returncode:
         raise NotUpdated(FAILED, last_line(done.stderr) or f"copier ended with {done.returncode}")
     if conflicted := git(copy, "diff", "--name-only", "--diff-filter=U").splitlines():
@@ -167,7 +189,7 @@ def update_copy(copy: Path, copier: list[str], test: str | None) -> Outcome:
         return Outcome(UNCHANGED, "")
     git(copy, "commit", "--quiet", "--no-verify", "--message", f"Update from the template: {before} to {version(copy)}")
     branch = git(copy, "branch", "--show-current")
-    if test and (code := run(shlex.split(test), copy).returncode):
+    if test and (code := run(shlex.split(test), copy, deadline).returncode):
         return Outcome(TESTS_FAILED, f"on the branch {branch}: {test} ended with {code}")
     return Outcome(UPDATED, f"on the branch {branch}")
 
@@ -180,12 +202,50 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.rstrip("\n")
 
 
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command there. Raises NotUpdated where there is no such command."""
+class Commands:
+    """The commands that run for projects now, each with a process group of its own."""
+
+    running: ClassVar[set[int]] = set()
+    ended = False
+
+    @classmethod
+    def end_all(cls) -> None:
+        """End them, and let no further one begin."""
+        cls.ended = True
+        for group in list(cls.running):
+            end(group)
+
+
+def run(command: list[str], folder: Path, deadline: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command there. Raises NotUpdated if there is no such command, or it still runs at the deadline."""
+    seconds = None if deadline is None else max(deadline - time.monotonic(), 0)
+    pipe = subprocess.PIPE
     try:
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        started = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        )
     except OSError as error:
         raise NotUpdated(FAILED, f"{command[0]}: {error.strerror}") from error
+    with started:
+        Commands.running.add(started.pid)
+        try:
+            if Commands.ended and deadline is not None:
+                end(started.pid)
+            out, errors = started.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            end(started.pid)
+            raise NotUpdated(
+                TIMED_OUT, f"{shlex.join(command)[-60:]} had not ended; --timeout gives it longer"
+            ) from None
+        finally:
+            Commands.running.discard(started.pid)
+    return subprocess.CompletedProcess(command, started.returncode, out, errors)
+
+
+def end(group: int) -> None:
+    """End a process and those that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def last_line(text: str) -> str:

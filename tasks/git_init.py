@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from report import not_done, say
 
@@ -22,7 +23,7 @@ def main() -> int:
         outer = git("rev-parse", "--show-toplevel")
         if outer.returncode == 0:
             say(f"The project is inside the git repository {outer.stdout.strip()}: commit it there.")
-            return 0
+            return tell_ignored()
         return first_commit()
     except FileNotFoundError:
         return not_done("the first git commit", "git is not installed", BY_HAND)
@@ -37,12 +38,29 @@ def first_commit() -> int:
         result = git(*step)
         if result.returncode != 0:
             return not_done("the first git commit", result.stderr, BY_HAND)
+    return tell_ignored()
+
+
+def tell_ignored() -> int:
+    """Say which files a rule from outside the project keeps out of git: an update could lose them."""
+    listed = git("ls-files", "--others", "--ignored", "--exclude-standard", "--directory").stdout
+    rules = git("check-ignore", "--verbose", "--stdin", given=listed).stdout.splitlines()
+    outside = [path for rule, path in (line.split("\t", 1) for line in rules) if not is_own(rule)]
+    if outside:
+        command = f"git check-ignore --verbose {outside[0]}"
+        not_done(f"committing {', '.join(outside)}", "a rule outside of the project makes git ignore it", command)
     return 0
 
 
-def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+def is_own(rule: str) -> bool:
+    """Whether a rule, as `git check-ignore --verbose` shows it, stands in a .gitignore of the project."""
+    prefix = git("rev-parse", "--show-prefix").stdout.strip()
+    return rule.startswith(prefix) and rule.partition(":")[0].endswith(".gitignore") and not Path(rule).is_absolute()
+
+
+def git(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run git in the project; what it prints is in the result."""
-    return subprocess.run(["git", *arguments], check=False, capture_output=True, text=True)
+    return subprocess.run(["git", *arguments], check=False, input=given, capture_output=True, text=True)
 
 
 if __name__ == "__main__":

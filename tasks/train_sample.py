@@ -7,10 +7,17 @@ import sys
 
 from report import not_done
 
+# Copier ends with the interrupt, so the task after this one doesn't run either.
+FINISH = 'do/train && git init && git add --all && git commit --message "Generate the project"'
+
 
 def main() -> int:
     """Run do/train, which says itself what it sets up and what it made."""
-    code = subprocess.run([sys.executable, "do/train"], check=False).returncode
+    try:
+        code = subprocess.run([sys.executable, "do/train"], check=False).returncode
+    except KeyboardInterrupt:
+        not_done("training the sample model and the first git commit", "interrupted", FINISH)
+        return 0
     return not_done("training the sample model", f"do/train ended with exit code {code}", "do/train") if code else 0
 
 

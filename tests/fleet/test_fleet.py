@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -230,6 +231,44 @@ def test_failure_says_why_and_leaves_nothing(
     assert row["result"] == "failed"
     assert row["detail"].startswith(detail)
     assert git(path, "branch", "--list", "template-update") == ""
+
+
+def test_project_that_takes_too_long_is_given_up_and_leaves_nothing(project: Project, fleet: Fleet) -> None:
+    path = project("slow")
+
+    row = rows(fleet("slow", "--timeout", "0.01", "--json"))["slow"]
+
+    assert row["result"] == "timed out"
+    assert row["detail"].endswith("had not ended; --timeout gives it longer")
+    assert git(path, "branch", "--list", "template-update") == ""
+    assert len(git(path, "worktree", "list").splitlines()) == 1
+
+
+def test_interrupted_run_ends_what_runs_and_shows_what_was_done(project: Project, folder: Path) -> None:
+    project("quick")
+    path = project("endless", failing="x\n")
+    command = [sys.executable, "-m", "extensions.fleet", "quick", "endless", "--trust", "--jobs", "1"]
+    command += ["--test", "sh -c 'test ! -e failing.txt || sleep 300'"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "GIT_AUTHOR_NAME": "fleet",
+        "GIT_AUTHOR_EMAIL": "fleet@localhost",
+    }
+    environment |= {"GIT_COMMITTER_NAME": "fleet", "GIT_COMMITTER_EMAIL": "fleet@localhost"}
+    running = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr
+    assert running.stderr.readline() == "1 of 2: quick updated on the branch template-update\n"
+
+    running.send_signal(signal.SIGINT)
+    out, errors = running.communicate(timeout=30)
+
+    assert running.returncode == 1
+    assert [line.split()[:2] for line in out.splitlines()[1:3]] == [["quick", "updated"], ["endless", "interrupted"]]
+    assert "Traceback" not in errors
+    assert len(git(path, "worktree", "list").splitlines()) == 1
 
 
 def test_table_has_a_line_for_each_project_and_the_counts() -> None:

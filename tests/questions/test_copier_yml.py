@@ -89,7 +89,7 @@ def test_every_layer_has_its_switch() -> None:
     switches = yaml.safe_load((ROOT / "questions" / "layers.yml").read_text())
     folders = {part for path in ROOT.glob("template/**/") for part in path.relative_to(ROOT).parts}
 
-    layers = {match[1] for folder in folders if (match := re.fullmatch(r"{{ (\w+) }}", folder))}
+    layers = {match[1] for folder in folders if (match := re.fullmatch(r"{{(\w+)}}", folder))}
 
     assert "project" in layers
     assert layers <= set(switches)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +102,37 @@ def test_failed_training_leaves_the_project_and_says_what_to_type(
     ) in capfd.readouterr().err
     assert (project / ".copier-answers.yml").exists()
     assert git(project, "log", "--format=%s") == "Generate the project from mcc-template"
+
+
+def test_interrupted_training_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    (template / "template/do/train").write_text(f"open({str(started)!r}, 'w').close()\nimport time\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", str(template), str(tmp_path / "new")]
+    copying = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not started.exists() and copying.poll() is None:
+        time.sleep(0.05)
+    os.killpg(copying.pid, signal.SIGINT)
+
+    _, errors = copying.communicate(timeout=30)
+
+    assert copying.returncode != 0
+    line = next(line for line in errors.splitlines() if line.startswith("NOT DONE: training the sample model"))
+    assert f"next: cd {tmp_path / 'new'} && do/train && git init" in line
+
+
+def test_files_that_git_is_told_to_ignore_are_named(
+    make: Project, template: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (template / "template/do/config.env").write_text("PORT=8080\n")
+    git(tmp_path, "init", "--quiet", "new")
+    (tmp_path / "new/.gitignore").write_text("*.env\n")
+
+    make(train_sample=False)
+
+    assert (
+        "NOT DONE: committing do/config.env: a rule outside of the project makes git ignore it"
+        in capfd.readouterr().err
+    )
 
 
 def test_what_builds_the_image_is_made_where_that_is_asked_for(

@@ -65,4 +65,4 @@ def write_stand_in(template: Path) -> None:
             file.write_text(OLDER_LINE + file.read_text())
     project = template / "template" / "{{project}}"
     (project / "do" / "retired").write_text("gone today\n")
-    (project / "do" / "lib" / "sbom.py").unlink()
+    (project / "do" / "lib" / "image" / "sbom.py").unlink()

@@ -117,7 +117,7 @@ def test_the_changelog_between_the_two_versions_is_shown(updated: tuple[Path, Do
 def test_the_default_that_answered_a_new_question_is_told(updated: tuple[Path, Done]) -> None:
     _, done = updated
 
-    assert "new question: greeting=hello (another answer: do/update --data greeting=...)\n" in done.stderr
+    assert "new question: greeting=hello (to change it: do/update --keep-version --data greeting=...)\n" in done.stderr
 
 
 def test_what_to_type_next_is_told(updated: tuple[Path, Done]) -> None:
@@ -234,7 +234,87 @@ def test_a_template_that_can_not_be_reached_is_named(project: Path, template: Pa
     answers = project / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace(str(template), str(template / "gone")))
 
-    assert refusal(run(project, "update", "--check"), 1).startswith("do/update: copier check-update failed: ")
+    line = refusal(run(project, "update", "--check"), 2)
+
+    assert line.startswith(f"do/update: can't ask {template / 'gone'} for its newest version: ")
+    assert line.endswith(f"; check it with git ls-remote {template / 'gone'}")
+
+
+def test_an_answer_is_changed_and_the_version_kept(project: Path) -> None:
+    done = run(project, "update", "--keep-version", "--data", "model_server=flask")
+
+    assert done.returncode == 0, done.stderr
+    assert "model_server: fastapi -> flask\n" in done.stderr
+    assert "from flask import" in (project / "serving/app.py").read_text()
+    assert not (project / "serving/nginx.conf").read_text().startswith("# improved")
+
+
+def test_keeping_the_version_and_all_answers_is_refused(project: Path) -> None:
+    assert refusal(run(project, "update", "--keep-version"), 3) == (
+        "do/update: --keep-version changes nothing without --data QUESTION=ANSWER"
+    )
+
+
+def test_answers_edited_by_hand_are_refused_with_the_command_that_changes_them(project: Path) -> None:
+    answers = project / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("model_server: fastapi", "model_server: flask"))
+    commit(project, "edited by hand")
+
+    line = refusal(run(project, "update"), 3)
+
+    assert line.startswith(
+        "do/update: .copier-answers.yml was edited by hand (model_server), which changes no other file"
+    )
+    assert line.endswith("&& do/update --keep-version --data model_server=flask")
+    command = line.partition(": run ")[2]
+    git(project, "config", "user.name", "owner")
+    git(project, "config", "user.email", "owner@localhost")
+    done = subprocess.run(["bash", "-ec", command], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "from flask import" in (project / "serving/app.py").read_text()
+
+
+def test_files_the_owner_moved_or_deleted_are_named_if_the_template_changed_them(project: Path) -> None:
+    git(project, "mv", "serving/nginx.conf", "serving/proxy.conf")
+    commit(project, "moved")
+
+    done = run(project, "update")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(
+        "not updated, though the template changed it: serving/nginx.conf (you moved it to serving/proxy.conf)\n"
+    )
+
+
+@pytest.mark.parametrize("rule", ["*.env", "serving/", "*.json", "do"])
+def test_what_an_outer_ignore_file_names_is_kept(
+    made: Path, updates_environment: Path, tmp_path: Path, rule: str
+) -> None:
+    """Copier would delete do/config.env, or reset it to the template's."""
+    project = copy(made, updates_environment, tmp_path / "outer/project")
+    shutil.rmtree(project / ".git")
+    (tmp_path / "outer/.gitignore").write_text(rule + "\n")
+    config = project / "do/config.env"
+    config.write_text(config.read_text() + "# mine\n")
+    commit(tmp_path / "outer", "all")
+
+    done = run(project, "update")
+
+    assert done.returncode == 0, done.stderr
+    assert config.read_text().endswith("# mine\n")
+    assert (project / "serving/nginx.conf").read_text().startswith("# improved\n")
+
+
+def test_files_that_git_ignores_all_the_same_stop_the_update(project: Path) -> None:
+    ignored = project / "do/.gitignore"
+    ignored.write_text("*.env\n")
+    commit(project, "ignored")
+
+    done = run(project, "update")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("do/update: git ignores do/config.env, which an update would delete")
+    assert git(project, "status", "--porcelain") == ""
 
 
 class Hosted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 
 from lib.cli import ROOT, ExitCode, VerbError, log
 
@@ -35,17 +36,29 @@ def conflicts() -> list[str]:
     return [*unmerged, *git("ls-files", "--others", "--exclude-standard", "--", "*.rej")]
 
 
-def git(*arguments: str) -> list[str]:
-    """The lines that git prints. Raises VerbError where it fails."""
+def ignored(names: Iterable[str]) -> list[str]:
+    """Those of the files that a rule tells git to ignore, in the project or outside of it, whether committed or not."""
+    listed = "\n".join(names)
+    return git("check-ignore", "--no-index", "--stdin", given=listed, also_good=1)  # 1: it ignores none
+
+
+def renames() -> dict[str, str]:
+    """Where files of the project were moved to, by their old paths, as far as git recognizes it."""
+    lines = git("log", "--find-renames", "--diff-filter=R", "--name-status", "--format=", "--relative", "--", ".")
+    return {old: new for _, old, new in (line.split("\t") for line in reversed(lines) if line)}
+
+
+def git(*arguments: str, given: str | None = None, also_good: int = 0) -> list[str]:
+    """The lines that git prints. Raises VerbError if it fails: with another exit code than 0 and `also_good`."""
     command = ["git", "-c", "core.quotePath=false", *arguments]
     log.debug("%s", " ".join(command))
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True)
     except FileNotFoundError:
         raise VerbError("git is not here: install it", ExitCode.MISSING_PREREQUISITE) from None
     if "not a git repository" in done.stderr:
         raise VerbError(f"the project is in no git repository: type {FIRST_COMMIT}", ExitCode.MISSING_PREREQUISITE)
-    if done.returncode:
+    if done.returncode not in (0, also_good):
         raise VerbError(f"git {arguments[0]} failed: {' '.join(done.stderr.split())}", ExitCode.FAILED)
     return done.stdout.splitlines()
 

@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -15,7 +17,12 @@ from lib.cli import ROOT, ExitCode, VerbError, log
 from lib.update import checkout
 
 ANSWERS_FILE = ROOT / ".copier-answers.yml"
+POLICY = "policy_applied"  # stands beside the answers, and is none
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+# how git and ssh begin the line with the cause
+CAUSE = re.compile(r"(fatal|error|ERROR|remote|ssh|Host key verification failed|\S+: Permission denied)\b")
 
 
 class Versions(NamedTuple):
@@ -53,9 +60,40 @@ def source() -> str:
 
 
 def versions() -> Versions:
-    """Ask the template's repository for its newest release. Raises VerbError where it can't be reached."""
-    found = json.loads(_copier("check-update", "--output-format", "json"))
+    """Ask the template's repository for its newest release. Raises VerbError if it can't be reached."""
+    try:
+        found = json.loads(_copier("check-update", "--output-format", "json"))
+    except VerbError as error:
+        raise VerbError(
+            f"can't ask {source()} for its newest version: {error}; check it with git ls-remote {source()}",
+            ExitCode.MISSING_PREREQUISITE,
+        ) from None
     return Versions(found["current_version"], found["latest_version"], found["update_available"])
+
+
+def current() -> str:
+    """The recorded version of the template, as releases are written: 1.2.0 for the tag v1.2.0."""
+    return str(answers()["_commit"]).removeprefix("v")
+
+
+def rendered() -> dict[str, bytes]:
+    """What the recorded version of the template makes of the recorded answers: each file's content by its path."""
+    import copier
+
+    asked = {name: answer for name, answer in answers().items() if not name.startswith("_") and name != POLICY}
+    with tempfile.TemporaryDirectory(prefix="do-update-") as scratch:
+        folder = Path(scratch, "project")
+        copier.run_copy(
+            source(),
+            folder,
+            asked,
+            vcs_ref=answers()["_commit"],
+            defaults=True,
+            quiet=True,
+            unsafe=True,
+            skip_tasks=True,
+        )
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def update(data: Sequence[str], keep_version: bool) -> None:
@@ -75,7 +113,7 @@ def update(data: Sequence[str], keep_version: bool) -> None:
 
 
 def _copier(*arguments: str) -> str:
-    """What copier prints. Raises VerbError with the last line of its errors."""
+    """What copier prints. Raises VerbError with the lines of its errors that say why."""
     command = [sys.executable, "-m", "copier", *arguments]
     log.debug("%s", " ".join(command))
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -83,5 +121,12 @@ def _copier(*arguments: str) -> str:
     for line in errors:
         log.debug("%s", line)
     if done.returncode:
-        raise VerbError(f"copier {arguments[0]} failed: {(errors or ['it said nothing'])[-1]}", ExitCode.FAILED)
+        raise VerbError(f"copier {arguments[0]} failed: {reason(errors)}", ExitCode.FAILED)
     return done.stdout
+
+
+def reason(errors: Sequence[str]) -> str:
+    """The lines that say why, of what copier printed: those in which git or ssh says what is wrong, else the last."""
+    said = [line.removeprefix("Stderr: |").strip().removeprefix("|").strip() for line in errors]
+    causes = [line for line in said if CAUSE.match(line)]
+    return "; ".join(dict.fromkeys(causes)) or (said or ["it said nothing"])[-1]

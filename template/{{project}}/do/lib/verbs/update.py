@@ -14,29 +14,29 @@ from lib.update import changelog, checkout
 EPILOG = """\
 Runs copier, in an environment of its own, with the template that .copier-answers.yml names. That template's code
 runs here, as it did when the project was made. New questions get their defaults.
-Ends with 1 where a file is left with a conflict, and lists those files.
+Ends with 1 if a file is left with a conflict, and lists those files; with 2 if the template can't be reached.
 
 examples:
   do/update --dry-run                        what the newest template brings
-  do/update --check                          the same, and ends with 1 where it brings anything
+  do/update --check                          the same, and ends with 1 if it brings anything
   do/update                                  bring it
-  do/update --data instance_type=ml.c5.xlarge   also change an answer"""
-
-
-POLICY = "policy_applied"  # stands beside the answers, and is none
+  do/update --keep-version --data model_server=flask   change an answer, and nothing else"""
 
 
 def main() -> int:
     arguments = cli.parser("Bring this project to the newest template; your edits stay.", EPILOG)
     only = arguments.add_mutually_exclusive_group()
     only.add_argument("--dry-run", action="store_true", help="only show what would come")
-    only.add_argument("--check", action="store_true", help="only show it, and end with 1 where there is an update")
+    only.add_argument("--check", action="store_true", help="only show it, and end with 1 if there is an update")
+    arguments.add_argument("--keep-version", action="store_true", help="stay with the template's version")
     arguments.add_argument(
         "--data", action="append", default=[], metavar="QUESTION=ANSWER", help="change an answer, too; can be repeated"
     )
     options = cli.parse(arguments)
     for answer in options.data:
         require_question(answer)
+    if options.keep_version and not options.data:
+        raise VerbError("--keep-version changes nothing without --data QUESTION=ANSWER", ExitCode.BAD_CONFIGURATION)
     if not (options.dry_run or options.check):
         checkout.require_clean()
     environment.enter_updates()
@@ -50,31 +50,48 @@ def require_question(answer: str) -> None:
 
 
 def update(options: argparse.Namespace) -> int:
-    """Show what there is, and unless that was all, bring it. Raises VerbError where it can't be brought."""
+    """Show what there is, and unless that was all, bring it. Raises VerbError if it can't be brought."""
+    from lib.update import drift, template
+
+    drift.require_rendered_answers()
+    current, newest = wanted_versions(options.keep_version)
+    if current == newest and not options.data:
+        print(f"up to date: {current} is the newest version of {template.source()}")
+        return ExitCode.OK
+    if current != newest:
+        say(f"{template.source()}: {current} -> {newest}")
+        say(changelog.between(template.source(), current, newest) or "(its changelog doesn't name these versions)")
+    if options.dry_run or options.check:
+        print(f"would {f'update from {current} to' if current != newest else 'change answers in'} {newest}")
+        return ExitCode.FAILED if options.check and current != newest else ExitCode.OK
+    answers, rendered = template.answers(), template.rendered()
+    drift.require_unignored(rendered)
+    missing = drift.missing(rendered)
+    template.update(options.data, keep_version=current == newest)
+    tell_answers(answers, template.answers())
+    for line in drift.missed(missing, rendered, template.rendered()) if missing else ():
+        print(f"not updated, though the template changed it: {line}")
+    return report(newest)
+
+
+def wanted_versions(keep: bool) -> tuple[str, str]:
+    """The template's version that the project has, and the one that it is to have. Raises VerbError."""
     from lib.update import template
 
-    source = template.source()
+    if keep:
+        return template.current(), template.current()
     found = template.versions()
-    if not found.differ and not options.data:
-        print(f"up to date: {found.current} is the newest version of {source}")
-        return ExitCode.OK
-    if found.differ:
-        say(f"{source}: {found.current} -> {found.newest}")
-        say(changelog.between(source, found.current, found.newest) or "(its changelog doesn't name these versions)")
-    if options.dry_run or options.check:
-        print(f"would {f'update from {found.current} to' if found.differ else 'change answers in'} {found.newest}")
-        return ExitCode.FAILED if options.check and found.differ else ExitCode.OK
-    before = template.answers()
-    template.update(options.data, keep_version=not found.differ)
-    tell_answers(before, template.answers())
-    return report(found.newest if found.differ else found.current)
+    return found.current, found.newest if found.differ else found.current
 
 
 def tell_answers(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """Say which answers are not what they were."""
+    from lib.update.template import POLICY
+
     for question in sorted(name for name in {**before, **after} if not name.startswith("_") and name != POLICY):
         if question not in before:
-            say(f"new question: {question}={after[question]} (another answer: do/update --data {question}=...)")
+            change = f"do/update --keep-version --data {question}=..."
+            say(f"new question: {question}={after[question]} (to change it: {change})")
         elif question not in after:
             say(f"{question} is no longer asked; it was {before[question]}")
         elif after[question] != before[question]:
