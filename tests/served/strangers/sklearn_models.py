@@ -152,26 +152,53 @@ def numeric_models() -> Iterator[tuple[str, Any, np.ndarray]]:
     both = np.column_stack([Y, -Y])
     names = np.column_stack([LABELS, LABELS[::-1]])
     regressors = [
-        linear_model.LinearRegression(), linear_model.Lasso(alpha=0.01), linear_model.BayesianRidge(), linear_model.HuberRegressor(),
-        linear_model.TweedieRegressor(), svm.SVR(), svm.LinearSVR(), neighbors.KNeighborsRegressor(),
-        tree.DecisionTreeRegressor(random_state=0), ensemble.ExtraTreesRegressor(10, random_state=0),
-        ensemble.RandomForestRegressor(10, random_state=0), ensemble.GradientBoostingRegressor(n_estimators=5),
-        ensemble.HistGradientBoostingRegressor(max_iter=5), ensemble.AdaBoostRegressor(n_estimators=5), ensemble.BaggingRegressor(n_estimators=5),
-        neural_network.MLPRegressor(hidden_layer_sizes=(4,), max_iter=20), gaussian_process.GaussianProcessRegressor(), dummy.DummyRegressor(),
-        pipeline.make_pipeline(preprocessing.StandardScaler(), preprocessing.PolynomialFeatures(), linear_model.Ridge()),
+        linear_model.LinearRegression(),
+        linear_model.Lasso(alpha=0.01),
+        linear_model.BayesianRidge(),
+        linear_model.HuberRegressor(),
+        linear_model.TweedieRegressor(),
+        svm.SVR(),
+        svm.LinearSVR(),
+        neighbors.KNeighborsRegressor(),
+        tree.DecisionTreeRegressor(random_state=0),
+        ensemble.ExtraTreesRegressor(10, random_state=0),
+        ensemble.RandomForestRegressor(10, random_state=0),
+        ensemble.GradientBoostingRegressor(n_estimators=5),
+        ensemble.HistGradientBoostingRegressor(max_iter=5),
+        ensemble.AdaBoostRegressor(n_estimators=5),
+        ensemble.BaggingRegressor(n_estimators=5),
+        neural_network.MLPRegressor(hidden_layer_sizes=(4,), max_iter=20),
+        gaussian_process.GaussianProcessRegressor(),
+        dummy.DummyRegressor(),
+        pipeline.make_pipeline(
+            preprocessing.StandardScaler(), preprocessing.PolynomialFeatures(), linear_model.Ridge()
+        ),
         ensemble.StackingRegressor([("a", linear_model.Ridge()), ("b", svm.SVR())]),
-    ]  # fmt: skip
+    ]
     classifiers = [
-        linear_model.LogisticRegression(), linear_model.SGDClassifier(random_state=0), svm.SVC(), svm.SVC(probability=False, kernel="linear"),
-        neighbors.KNeighborsClassifier(), naive_bayes.GaussianNB(), tree.DecisionTreeClassifier(), ensemble.RandomForestClassifier(10),
-        ensemble.ExtraTreesClassifier(10), ensemble.HistGradientBoostingClassifier(max_iter=5), discriminant_analysis.LinearDiscriminantAnalysis(),
-        multiclass.OneVsRestClassifier(svm.SVC()), ensemble.VotingClassifier([("a", naive_bayes.GaussianNB())]),
+        linear_model.LogisticRegression(),
+        linear_model.SGDClassifier(random_state=0),
+        svm.SVC(),
+        svm.SVC(probability=False, kernel="linear"),
+        neighbors.KNeighborsClassifier(),
+        naive_bayes.GaussianNB(),
+        tree.DecisionTreeClassifier(),
+        ensemble.RandomForestClassifier(10),
+        ensemble.ExtraTreesClassifier(10),
+        ensemble.HistGradientBoostingClassifier(max_iter=5),
+        discriminant_analysis.LinearDiscriminantAnalysis(),
+        multiclass.OneVsRestClassifier(svm.SVC()),
+        ensemble.VotingClassifier([("a", naive_bayes.GaussianNB())]),
         model_selection.GridSearchCV(neighbors.KNeighborsClassifier(), {"n_neighbors": [3, 5]}),
-    ]  # fmt: skip
+    ]
     unsupervised = [
-        cluster.KMeans(3, random_state=0), ensemble.IsolationForest(n_estimators=20, random_state=0), svm.OneClassSVM(), mixture.GaussianMixture(2, random_state=0),
-        neighbors.LocalOutlierFactor(novelty=True), covariance.EllipticEnvelope(random_state=0),
-    ]  # fmt: skip
+        cluster.KMeans(3, random_state=0),
+        ensemble.IsolationForest(n_estimators=20, random_state=0),
+        svm.OneClassSVM(),
+        mixture.GaussianMixture(2, random_state=0),
+        neighbors.LocalOutlierFactor(novelty=True),
+        covariance.EllipticEnvelope(random_state=0),
+    ]
     for model in regressors:
         yield f"{type(model).__name__} {len(str(model))}", model.fit(X, Y), X
     for model in classifiers:
