@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:1] = [str(ROOT), str(ROOT / "do")]
+sys.path[:1] = [str(ROOT), str(ROOT / "code"), str(ROOT / "do")]
 
 from lib.model import documents  # noqa: E402
 from lib.model.documents import CONTENT_TYPES, FORMS, JSON, Example, Unsendable  # noqa: E402
 from lib.model.predictions import Predictions  # noqa: E402
-from serving import codecs  # noqa: E402
+from serving import codecs, service, settings  # noqa: E402
 from serving.codecs import RowFormat  # noqa: E402
 from serving.errors import ServingError  # noqa: E402
-from serving.handlers.base import Handler, ModelFileMissing  # noqa: E402
+from serving.handlers.base import Handler, ModelFileMissing, UnusableModel  # noqa: E402
 from serving.model_handler import ModelHandler  # noqa: E402
 
 MADE_UP_ROWS = 5
@@ -47,6 +47,8 @@ def main() -> int:
         print(json.dumps(answers(model_dir, request)))
     except ModelFileMissing as error:
         return refuse(str(error), MISSING_FILE)
+    except UnusableModel as error:
+        return refuse(str(error), FAILED)
     except NothingToAsk as error:
         return refuse(str(error), NOTHING_TO_ASK)
     except ServingError as error:
@@ -59,9 +61,8 @@ def main() -> int:
 def answers(model_dir: Path, request: Path | None) -> dict[str, Any]:
     """The document to print. Raises what the handler raises, and NothingToAsk."""
     handler = ModelHandler()
-    model = handler.load(model_dir)
-    handler.row_format = handler.describe(model)
-    handler.prepare(model)
+    handler.output = settings.from_environment().output or handler.output
+    model = service.load(handler, model_dir)
     example = documents.read(request.read_bytes()) if request else made_up(handler)
     predictions = handler.predict(model, handler.decode(example.body, JSON))
     row_format = handler.row_format

@@ -134,6 +134,7 @@ def _of_sample() -> Reference:
         predictions=Predictions.of(predictions, expected["relative_tolerance"]),
         columns=tuple(expected["columns"] or ()),
         shape=np.shape(request.rows)[1:],
+        allow_missing=expected.get("allow_missing", False),
     )
 
 

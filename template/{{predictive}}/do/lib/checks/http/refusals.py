@@ -264,4 +264,4 @@ def require_no_missing(reference: Reference) -> None:
     """Raise NotApplicable for a model that takes missing values."""
     reference.require_numbers()
     if reference.allow_missing:
-        raise NotApplicable("the model takes missing values")
+        raise NotApplicable("the handler takes missing values (allow_missing)")
