@@ -44,7 +44,10 @@ def main() -> int:
     model_dir = Path(sys.argv[1])
     request = Path(sys.argv[2]) if len(sys.argv) > 2 else None
     try:
-        print(json.dumps(answers(model_dir, request)))
+        handler = ModelHandler()
+        handler.output = settings.from_environment().output or handler.output
+        model = service.load(handler, model_dir)
+        print(json.dumps(answers(handler, model, request.read_bytes() if request else None)))
     except ModelFileMissing as error:
         return refuse(str(error), MISSING_FILE)
     except UnusableModel as error:
@@ -58,12 +61,9 @@ def main() -> int:
     return 0
 
 
-def answers(model_dir: Path, request: Path | None) -> dict[str, Any]:
+def answers(handler: Handler, model: Any, request: bytes | None) -> dict[str, Any]:
     """The document to print. Raises what the handler raises, and NothingToAsk."""
-    handler = ModelHandler()
-    handler.output = settings.from_environment().output or handler.output
-    model = service.load(handler, model_dir)
-    example = documents.read(request.read_bytes()) if request else made_up(handler)
+    example = documents.read(request) if request else made_up(handler)
     predictions = handler.predict(model, handler.decode(example.body, JSON))
     row_format = handler.row_format
     columns = list(row_format.names) if row_format else []

@@ -142,7 +142,11 @@ def _of_model(request: Path | None, model_dir: Path) -> Reference:
     if request and not request.is_file():
         raise VerbError(f"there is no file {request}", ExitCode.MISSING_FILE)
     answers = _ask_model(request, model_dir)
-    body = request.read_bytes() if request else answers["request"].encode()
+    return of_answers(answers, request.read_bytes() if request else answers["request"].encode())
+
+
+def of_answers(answers: Mapping[str, Any], body: bytes) -> Reference:
+    """From the document that answers.py prints for a request's body."""
     forms = answers["forms"]
     return Reference(
         example=documents.read(body),
