@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator
 from pathlib import Path
 
@@ -18,8 +18,8 @@ import yaml
 BUDGET: dict[str, int] = yaml.safe_load(Path(__file__).with_name("budget.yml").read_text())
 TIMES = "times"
 
-cpu_seconds: Counter[str] = Counter()
-wall_seconds: Counter[str] = Counter()
+cpu_seconds: dict[str, float] = defaultdict(float)
+wall_seconds: dict[str, float] = defaultdict(float)
 counts: Counter[str] = Counter()
 started: dict[str, tuple[float, float]] = {}
 
@@ -41,22 +41,20 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the figures of a part of a test into its report."""
     report = yield
-    cpu, wall = started[item.nodeid]
-    now_cpu, now_wall = used(), time.monotonic()
-    report.user_properties.append((TIMES, (now_cpu - cpu, now_wall - wall)))
-    started[item.nodeid] = (now_cpu, now_wall)
+    before = started[item.nodeid]
+    now = started[item.nodeid] = (used(), time.monotonic())
+    report.user_properties.append((TIMES, (now[0] - before[0], now[1] - before[1])))
     return report
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add a part of a test (its setup, its call, its teardown) to what its folder took."""
-    figures = [value for name, value in report.user_properties if name == TIMES]
+    figures: list[tuple[float, float]] = [value for name, value in report.user_properties if name == TIMES]
     if not figures:
         return
     folder = folder_of(report.nodeid)
-    cpu, wall = figures[-1]
-    cpu_seconds[folder] += cpu
-    wall_seconds[folder] += wall
+    cpu_seconds[folder] += figures[-1][0]
+    wall_seconds[folder] += figures[-1][1]
     counts[folder] += report.when == "call"
 
 
@@ -70,7 +68,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table."""
     terminalreporter.section("time per folder, seconds")
     terminalreporter.write_line(f"{'':<12}{'tests':>7}{'CPU':>8}{'budget':>8}{'wall':>8}")
-    for folder, cpu in cpu_seconds.most_common():
+    for folder, cpu in sorted(cpu_seconds.items(), key=lambda row: -row[1]):
         over = "  over its budget" if cpu > BUDGET.get(folder, 0) else ""
         budget = BUDGET.get(folder, 0)
         terminalreporter.write_line(
