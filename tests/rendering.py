@@ -99,7 +99,10 @@ class Renders:
 
 
 def copy_project(rendered: Path, target: Path) -> Path:
-    """A copy of a rendered project to work in, with the bytecode of its verbs, which is the same for all."""
+    """A copy of a rendered project to work in, with the bytecode of its verbs, which is compiled once for all.
+
+    Tests of what a project has that nobody has used yet, such as those of do/clean, copy the render itself.
+    """
     shutil.copytree(rendered, target, symlinks=True, dirs_exist_ok=True)
     for source in (target / "do" / "lib").rglob("*.py"):
         name = Path(importlib.util.cache_from_source(str(source)))

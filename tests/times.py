@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -49,7 +50,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add a part of a test (its setup, its call, its teardown) to what its folder took."""
-    figures: list[tuple[float, float]] = [value for name, value in report.user_properties if name == TIMES]
+    figures: list[Any] = [value for name, value in report.user_properties if name == TIMES]
     if not figures:
         return
     folder = folder_of(report.nodeid)

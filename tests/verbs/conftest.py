@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendering import copy_project
 from tests.verbs.contract_server import COLUMNS, ROWS, model
 
 SETTINGS = ("PORT", "MODEL_FORMAT", "FRAMEWORK", "INSTANCE_TYPE", "ROLE_ARN")
@@ -37,8 +37,9 @@ def verbs_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bare_project(render: Render, tmp_path: Path) -> Path:
     """A project as it is rendered: no environments, no model."""
-    rendered = render(framework="sklearn", model_format="pkl", model_server="fastapi")
-    return copy_project(rendered, tmp_path / "project")
+    project = tmp_path / "project"
+    shutil.copytree(render(framework="sklearn", model_format="pkl", model_server="fastapi"), project, symlinks=True)
+    return project
 
 
 @pytest.fixture
