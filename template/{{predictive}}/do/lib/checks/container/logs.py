@@ -7,10 +7,11 @@ import json
 from lib.checks.container.subject import Subject
 from lib.checks.container.suite import check
 from lib.checks.container.traffic import Caller
-from lib.checks.http.http_client import CSV, Client
+from lib.checks.http.http_client import Client
 from lib.checks.http.reference import Reference
 from lib.checks.results import Observation, expect
 from lib.model import documents
+from lib.model.documents import CSV
 
 KEYS = {"time", "level", "source", "message"}
 SECRET_NUMBER = "0.98765432101"

@@ -6,9 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from lib.checks.http.http_client import CSV, media_type, predictions_of
+from lib.checks.http.http_client import media_type, predictions_of
 from lib.checks.http.reference import Reference
 from lib.checks.results import Mismatch, Observation, expect
+from lib.model.documents import CSV
 from lib.model.predictions import Predictions
 
 if TYPE_CHECKING:
