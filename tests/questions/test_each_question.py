@@ -14,8 +14,8 @@ import yaml
 
 from extensions.answers import is_computed, load_questions
 from extensions.context import load_catalog
-from extensions.layers import switched_on
 from extensions.document_questions import choices
+from extensions.layers import switched_on
 from extensions.names import LONGEST_PROJECT_NAME
 from tests.conftest import ROOT
 from tests.questions.conftest import Answers
