@@ -52,7 +52,7 @@ def every_combination() -> Iterator[set[str]]:
     questions = ("model_kind", "framework", "model_server", "model_source", "build_with", "ci")
     tables = ("model_kinds", "frameworks", "model_servers", "model_sources", "build_with", "ci")
     for chosen in itertools.product(*(CATALOG[table] for table in tables), [True, False], [True, False]):
-        answers = dict(zip((*questions, "include_tests", "renovate"), chosen, strict=True))
+        answers: Answers = dict(zip((*questions, "include_tests", "renovate"), chosen, strict=True))
         kind = answers["model_kind"]
         rows = (CATALOG[table][answers[question]] for question, table in zip(questions, tables, strict=True))
         if all(kind in row.get("kinds", [kind]) for row in rows):
