@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 
 from lib import config
 from lib.checks.http.reference import Reference
-from lib.checks.http.refusals import with_width
 from lib.checks.results import NotApplicable
 
 ENDPOINT = os.environ.get("ENDPOINT_NAME", "")
@@ -48,7 +47,7 @@ def test_it_predicts_what_the_model_predicts(invoke: Invoke, expected: Reference
 
 def test_a_row_with_a_column_too_many_is_refused(invoke: Invoke, expected: Reference) -> None:
     try:
-        body = with_width(expected, 1)
+        body = expected.with_width(1)
     except NotApplicable as reason:
         pytest.skip(str(reason))
 

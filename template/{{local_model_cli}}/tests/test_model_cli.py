@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from lib.checks.http.reference import Reference
-from lib.checks.http.refusals import with_width
 from lib.checks.results import NotApplicable
 
 CLI = Path(__file__).with_name("model_cli.py")
@@ -51,7 +50,7 @@ def test_it_answers_in_the_accepted_type(request_file: Path, expected: Reference
 def test_a_row_with_a_column_too_many_is_refused(tmp_path: Path, expected: Reference) -> None:
     file = tmp_path / "request.json"
     try:
-        file.write_bytes(with_width(expected, 1))
+        file.write_bytes(expected.with_width(1))
     except NotApplicable as reason:
         pytest.skip(str(reason))
 

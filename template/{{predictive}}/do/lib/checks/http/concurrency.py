@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from lib.checks.http.expectations import expect_answer, expect_error
 from lib.checks.http.http_client import Client
 from lib.checks.http.reference import Reference
-from lib.checks.http.refusals import with_width
 from lib.checks.http.suite import check
 from lib.checks.results import Observation, expect
 from lib.model import documents
@@ -51,7 +50,7 @@ def send_bad(client: Client, reference: Reference, number: int) -> None:
     elif not reference.needs_every_form:
         expect_error(client.invoke(CUT_SHORT), 400, "malformed_body")
     elif number % 2:
-        expect_error(client.invoke(with_width(reference, 1)), 400, "wrong_columns")
+        expect_error(client.invoke(reference.with_width(1)), 400, "wrong_columns")
     else:
         row = documents.with_first_leaf(reference.rows[0], "abc")
         expect_error(client.invoke(reference.body([row])), 400, "not_a_number")

@@ -94,6 +94,24 @@ class Reference:
             raise NotApplicable("a row of this model is a single value")
         return rows
 
+    def in_lists(self, rows: list[Any], content_type: str = JSON) -> bytes:
+        """Rows of lists as a body, even if the example's own rows are records. Raises NotApplicable."""
+        return self.body(rows, "instances" if content_type == JSON else content_type)
+
+    def with_width(self, difference: int, content_type: str = JSON) -> bytes:
+        """The example's rows with one value more (1) or fewer (-1) in each. Raises NotApplicable."""
+        self.require_shape()
+        rows = [documents.with_width(row, difference) for row in self.lists()]
+        if not documents.leaves(rows):
+            raise NotApplicable("the model has one column")
+        return self.in_lists(rows, content_type)
+
+    def require_shape(self) -> None:
+        """Raise NotApplicable unless the number of columns is known and checked."""
+        self.require_default_decode()
+        if not self.shape:
+            raise NotApplicable("the model doesn't tell how many columns it expects")
+
     def require_default_decode(self) -> None:
         """Raise NotApplicable if the owner's code reads the requests."""
         if self.own_decode:

@@ -81,7 +81,7 @@ def a_wrong_number_of_columns_is_400_and_names_the_right_one(
     client: Client, reference: Reference, content_type: str, difference: int
 ) -> Observation:
     reference.request(content_type)
-    body = with_width(reference, difference, content_type)
+    body = reference.with_width(difference, content_type)
     response = client.invoke(body, content_type)
     assert reference.shape
     return expect_error(response, 400, "wrong_columns", mentions=str(reference.shape[-1]))
@@ -89,10 +89,10 @@ def a_wrong_number_of_columns_is_400_and_names_the_right_one(
 
 @check_each({JSON: JSON, JSON_LINES: JSON_LINES, CSV: CSV})
 def rows_of_different_lengths_are_400(client: Client, reference: Reference, content_type: str) -> Observation:
-    require_shape(reference)
+    reference.require_shape()
     reference.request(content_type)
     row = reference.lists()[0]
-    response = client.invoke(in_lists(reference, [row, row + row], content_type), content_type)
+    response = client.invoke(reference.in_lists([row, row + row], content_type), content_type)
     return expect_error(response, 400, "wrong_columns", "malformed_body", "not_a_number")
 
 
@@ -225,27 +225,6 @@ def body_with(value: Any, reference: Reference, content_type: str) -> bytes:
     if content_type == CSV and isinstance(value, float):
         rows = [documents.with_first_leaf(rows[0], str(value)), *rows[1:]]
     return reference.body(rows, content_type)
-
-
-def in_lists(reference: Reference, rows: list[Any], content_type: str) -> bytes:
-    """Rows of lists as a body, even if the example's own rows are records."""
-    return reference.body(rows, "instances" if content_type == JSON else content_type)
-
-
-def with_width(reference: Reference, difference: int, content_type: str = JSON) -> bytes:
-    """The example's rows with one value more or fewer in each. Raises NotApplicable."""
-    require_shape(reference)
-    rows = [documents.with_width(row, difference) for row in reference.lists()]
-    if not documents.leaves(rows):
-        raise NotApplicable("the model has one column")
-    return in_lists(reference, rows, content_type)
-
-
-def require_shape(reference: Reference) -> None:
-    """Raise NotApplicable unless the number of columns is known and checked."""
-    reference.require_default_decode()
-    if not reference.shape:
-        raise NotApplicable("the model doesn't tell how many columns it expects")
 
 
 def array_of(reference: Reference) -> np.ndarray:
