@@ -24,11 +24,11 @@ import tensorflow as tf
 sys.path.insert(0, ".")  # the project that the script runs in
 sys.path.append("code")
 
-from serving import batching, codecs, service  # noqa: E402
-from serving.errors import BadRequest  # noqa: E402
-from serving.handlers.base import ModelFileMissing, UnusableModel  # noqa: E402
-from serving.handlers.tensorflow import TensorflowHandler  # noqa: E402
-from serving.model_handler import ModelHandler  # noqa: E402
+from serving import batching, codecs, service
+from serving.errors import BadRequest
+from serving.handlers.base import ModelFileMissing, UnusableModel
+from serving.handlers.tensorflow import TensorflowHandler
+from serving.model_handler import ModelHandler
 
 layers = keras.layers
 random = np.random.default_rng(0)
@@ -487,7 +487,7 @@ def forget_own_layers() -> None:
     del sys.modules["my_layers"]
 
 
-OWN_LAYERS = '''
+OWN_LAYERS = """
 import keras
 
 
@@ -507,7 +507,7 @@ class Registered(keras.layers.Layer):
 class Plain(keras.layers.Layer):
     def call(self, x):
         return x + 1
-'''
+"""
 
 
 @keras.saving.register_keras_serializable("cases")

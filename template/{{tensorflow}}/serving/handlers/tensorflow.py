@@ -81,7 +81,7 @@ class TensorflowHandler(Handler):
         """Compile one function for any number of rows: `keras.predict` costs tens of milliseconds a call."""
         if self._interface:
             output = None if self.output == Handler.output else self.output
-            self._program = program_of(self._interface, type(model).__name__, output)
+            self._program = program_of(self._interface, output)
             self.batching = self.batching and self._program.batching
 
     def decode(self, body: bytes, content_type: str) -> Any:
@@ -91,10 +91,11 @@ class TensorflowHandler(Handler):
         # a matrix in its simplest forms, as most requests are
         if self.row_format and not self.row_format.names and body.count(b"{") <= 1 and b"signature_name" not in body:
             rows = super().decode(body, content_type)
+            only = self._interface.expected.inputs[0]
             with np.errstate(over="ignore"):
-                typed = rows.astype(self._interface.expected.inputs[0].dtype, copy=False)
+                typed = rows.astype(only.dtype, copy=False)
             # what has become infinite is refused with its place
-            return typed if np.isfinite(typed).all() else tensors.converted(rows, self._interface.expected.inputs[0], True)
+            return typed if np.isfinite(typed).all() else tensors.converted(rows, only, allow_missing=True)
         return tensors.decode(body, content_type, self._interface.expected, bool(self.allow_missing))
 
     def predict(self, model: Any, rows: Any) -> Any:
@@ -107,8 +108,9 @@ class TensorflowHandler(Handler):
         count = len(next(iter(columns.values())))
         if self._interface.rows not in (None, count):
             raise BadRequest(f"the model takes exactly {self._interface.rows} rows a request, got {count}")
+        arguments = [_tensor(columns[wanted.name], wanted) for wanted in self._interface.expected.inputs]
         try:
-            outputs = self._program.run([self._tensor(columns[spec.name], spec) for spec in self._interface.expected.inputs])
+            outputs = self._program.run(arguments)
         except tf.errors.InvalidArgumentError as error:
             raise BadRequest(f"the model can't take these values: {_reason(error)}") from error
         return self._answer({name: _array(output) for name, output in outputs.items()}, count)
@@ -128,18 +130,19 @@ class TensorflowHandler(Handler):
             return rows.columns
         return rows if isinstance(rows, Mapping) else tensors.split(np.asarray(rows), self._interface.expected)
 
-    def _tensor(self, column: np.ndarray, expected: tensors.TensorInput) -> Any:
-        import tensorflow as tf
-
-        if expected.dtype == tensors.TEXT:
-            return tf.constant(column, tf.string)
-        return tf.constant(column.astype(expected.dtype, copy=False))
-
     def _answer(self, outputs: dict[str, np.ndarray], rows: int) -> Any:
         assert self._program
         if self._program.by_row is False or any(output.shape[:1] != (rows,) for output in outputs.values()):
             return Undivided(outputs, rows)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def _tensor(column: np.ndarray, wanted: tensors.TensorInput) -> Any:
+    import tensorflow as tf
+
+    if wanted.dtype == tensors.TEXT:
+        return tf.constant(column, tf.string)
+    return tf.constant(column.astype(wanted.dtype, copy=False))
 
 
 def _array(output: Any) -> np.ndarray:

@@ -27,6 +27,7 @@ Call = Callable[[Sequence[Any]], Outputs]
 class Interface:
     """What a model reads and how it is called, with a tensor for each of its inputs in order."""
 
+    name: str  # for the log
     expected: TensorFormat
     specs: tuple[Any, ...]  # tf.TensorSpec of each input, with the axis of rows
     call: Call  # can be compiled
@@ -61,7 +62,7 @@ def _of_saved_model(model: Any, signature: str | None) -> Interface:
             "the SavedModel has no signature: save it with signatures=..., or override predict and decode in "
             "serving/model_handler.py"
         )
-    if wanted not in names:
+    if wanted is None or wanted not in names:
         told = f"no signature {signature}" if signature else f"no {DEFAULT_SIGNATURE}"
         raise UnusableModel(f"the SavedModel has {told}: set SERVING_SIGNATURE to one of {', '.join(names)}")
     function = model.signatures[wanted]
@@ -70,7 +71,7 @@ def _of_saved_model(model: Any, signature: str | None) -> Interface:
     def call(tensors: Sequence[Any]) -> Outputs:
         return dict(function(**{name: tensor for (name, _), tensor in zip(specs, tensors, strict=True)}))
 
-    return _interface(specs, len(specs) == 1, wanted, call, call)
+    return _interface(f"the signature {wanted}", specs, len(specs) == 1, wanted, call, call)
 
 
 def _of_keras(model: Any) -> Interface:
@@ -92,7 +93,8 @@ def _of_keras(model: Any) -> Interface:
         rows = {"batch_size": fixed} if fixed else {}
         return dict(_named(model.predict(tf.nest.pack_sequence_as(structure, tensors), verbose=0, **rows), outputs))
 
-    interface = _interface(specs, not isinstance(structure, dict), DEFAULT_SIGNATURE, call, own)
+    ordered = not isinstance(structure, dict)
+    interface = _interface(type(model).__name__, specs, ordered, DEFAULT_SIGNATURE, call, own)
     fixed = interface.rows
     return interface
 
@@ -115,13 +117,11 @@ def _structure(model: Any) -> Any:
 
 def _built_with(model: Any) -> Any:
     """The inputs of a subclass of Model, which tells the shapes that it was built with, and no types."""
-    import tensorflow as tf
-
     try:
         shapes = model.get_build_config()["input_shape"]
         if isinstance(shapes, dict):
-            return {name: tf.TensorSpec([None, *map(_size, shape[1:])], tf.float32, name) for name, shape in shapes.items()}
-        return tf.TensorSpec([None, *map(_size, shapes[1:])], tf.float32, "input")
+            return {name: _float_rows(shape, name) for name, shape in shapes.items()}
+        return _float_rows(shapes, "input")
     except (AttributeError, KeyError, TypeError, ValueError):
         raise UnusableModel(
             f"a {type(model).__name__} doesn't tell its inputs: save it with model.export(), or override predict and "
@@ -129,8 +129,10 @@ def _built_with(model: Any) -> Any:
         ) from None
 
 
-def _size(size: Any) -> int | None:
-    return None if size is None else int(size)
+def _float_rows(shape: Sequence[Any], name: str) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec([None, *(None if size is None else int(size) for size in shape[1:])], tf.float32, name)
 
 
 def _named(result: Any, names: Sequence[str], prefix: str = ONLY) -> Iterator[tuple[str, Any]]:
@@ -147,18 +149,22 @@ def _named(result: Any, names: Sequence[str], prefix: str = ONLY) -> Iterator[tu
         yield prefix, result
 
 
-def _interface(specs: Sequence[tuple[str, Any]], ordered: bool, signature: str, call: Call, own: Call) -> Interface:
+def _interface(
+    name: str, specs: Sequence[tuple[str, Any]], ordered: bool, signature: str, call: Call, own: Call
+) -> Interface:
     inputs = []
-    for name, spec in specs:
+    for input_name, spec in specs:
         if spec.shape.rank is None or spec.shape.rank == 0:
             told = "no axis of rows" if spec.shape.rank == 0 else "no known shape"
-            raise UnusableModel(f"the input {name} has {told}: override predict and decode in serving/model_handler.py")
-        inputs.append(TensorInput(name, _dtype(spec), tuple(spec.shape[1:])))
+            raise UnusableModel(
+                f"the input {input_name} has {told}: override predict and decode in serving/model_handler.py"
+            )
+        inputs.append(TensorInput(input_name, _dtype(spec), tuple(spec.shape[1:])))
     if len({tensor.name for tensor in inputs}) < len(inputs) or not inputs:
         raise UnusableModel("the model has no inputs with names of their own: override predict and decode")
     rows = {spec.shape[0] for _, spec in specs} - {None}
     expected = TensorFormat(tuple(inputs), ordered, signature)
-    return Interface(expected, tuple(spec for _, spec in specs), call, own, max(rows, default=None))
+    return Interface(name, expected, tuple(spec for _, spec in specs), call, own, max(rows, default=None))
 
 
 def _dtype(spec: Any) -> np.dtype:
@@ -167,11 +173,12 @@ def _dtype(spec: Any) -> np.dtype:
     return TEXT if spec.dtype == tf.string else np.dtype(spec.dtype.as_numpy_dtype)
 
 
-def program_of(interface: Interface, name: str, output: str | None) -> Program:
+def program_of(interface: Interface, output: str | None) -> Program:
     """The fastest way to run a model that gives the same as its own, and whether requests may be run together.
 
     `output`: the one that is asked for; None for all. Raises UnusableModel if there is none of this name.
     """
+    name = interface.name
     compiled = fast_path(lambda: _compiled(interface), f"{name}, compiled")
     probes = fast_path(lambda: _probes(interface, compiled), f"{name}, compiled") if compiled else None
     if compiled is None or probes is None:
@@ -181,7 +188,10 @@ def program_of(interface: Interface, name: str, output: str | None) -> Program:
         compiled = interface.own
     outputs = compiled(probes)
     if output and output not in outputs:
-        raise UnusableModel(f"the model has no output {output} (it has {', '.join(filter(None, outputs)) or 'one without a name'})")
+        names = ", ".join(filter(None, outputs)) or "one without a name"
+        raise UnusableModel(
+            f"the model has no output {output}: set SERVING_OUTPUT to predict for all, or to one of {names}"
+        )
     run = _only(output, compiled)
     by_row = bool(fast_path(lambda: _is_by_row(interface, run, probes), f"{name}, rows"))
     alike = by_row and interface.rows is None and bool(fast_path(lambda: _is_alike(run, probes), f"{name}, batches"))

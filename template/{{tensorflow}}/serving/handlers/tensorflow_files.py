@@ -190,10 +190,11 @@ def _explained(path: Path, version: str, config: Any, error: Exception, installe
                     "file: move it into a module in code/ and save the model again, or register it there with "
                     "keras.saving.register_keras_serializable and import that in serving/model_handler.py"
                 )
-            place = f"{module.replace('.', '/')}.py"
-            return f"{path.name} needs {name} of the module {module}: put {place} into code/, or the package {compile_again}"
+            place = f"put {module.replace('.', '/')}.py into code/"
+            return f"{path.name} needs {name} of the module {module}: {place}, or the package {compile_again}"
     if version and _numbers(version) > _numbers(installed):
-        return f"{path.name} was saved by Keras {version}, newer than {installed} here: write keras=={version} {compile_again}"
+        newer = f"{path.name} was saved by Keras {version}, newer than {installed} here"
+        return f"{newer} ({reason}): write keras=={version} {compile_again}"
     return f"{path.name} can't be loaded: {type(error).__name__}: {reason}"
 
 

@@ -43,12 +43,6 @@ class TensorInput:
         """Whether a row of it is one value."""
         return self.shape in ((), (1,))
 
-    @property
-    def values(self) -> int | None:
-        """How many values one row has; None if that varies."""
-        sizes = [size for size in self.shape if size is not None]
-        return math.prod(sizes) if len(sizes) == len(self.shape) else None
-
 
 @dataclass(frozen=True)
 class TensorFormat:
@@ -86,8 +80,8 @@ class TensorFormat:
 def decode(body: bytes, media_type: str, expected: TensorFormat, allow_missing: bool = False) -> np.ndarray | Table:
     """The tensors in a body: an array if the model has one input, else a Table of them by name.
 
-    JSON is read as TensorFlow Serving reads it: `instances` (or a list) holds rows, `inputs` may hold a list of rows for
-    each input. Raises BadRequest and its kinds.
+    JSON is read as TensorFlow Serving reads it: `instances` (or a list) holds rows, `inputs` may hold a list of rows
+    for each input. Raises BadRequest and its kinds.
     """
     if not body:
         raise EmptyBody("the body is empty; send at least one row")
@@ -113,9 +107,7 @@ def split(rows: np.ndarray, expected: TensorFormat) -> dict[str, np.ndarray]:
         return {expected.inputs[0].name: rows}
     if not (expected.is_table and expected.ordered and rows.ndim == 2 and rows.shape[1] == len(expected.inputs)):
         raise WrongColumns(_needs_names(expected))
-    return {
-        tensor.name: rows[:, i].reshape(-1, *(1 for _ in tensor.shape)) for i, tensor in enumerate(expected.inputs)
-    }
+    return {tensor.name: rows[:, i].reshape(-1, *(1 for _ in tensor.shape)) for i, tensor in enumerate(expected.inputs)}
 
 
 def converted(array: np.ndarray, tensor: TensorInput, allow_missing: bool = False) -> np.ndarray:
@@ -306,25 +298,27 @@ def _csv_columns(cells: list[list[str]], expected: TensorFormat, allow_missing: 
         if rows is cells and not expected.ordered and sorted(cells[0]) != sorted(expected.names):
             raise WrongColumns(f"the first line must name the columns; the model expects {expected}")
         cells = rows
-    widths = {len(row) for row in cells}
-    if len(widths) > 1:
+    if len({len(row) for row in cells}) > 1:
         raise WrongColumns(f"the rows differ in length; the model expects {expected}")
-    width = widths.pop()
-    if len(expected.inputs) == 1:
-        shapes = [_shape_of(width, expected.inputs[0])]
-    elif all(tensor.values is not None for tensor in expected.inputs) and (expected.ordered or expected.is_table):
-        shapes = [tuple(size or 0 for size in tensor.shape) for tensor in expected.inputs]
-    else:
-        raise MalformedBody(f"this model's inputs don't fit into CSV; send {codecs.JSON} or {codecs.JSON_LINES}")
-    if sum(map(math.prod, shapes)) != width:
-        raise WrongColumns(f"got rows with {width} columns; the model expects {expected}")
     columns, start = {}, 0
-    for tensor, shape in zip(expected.inputs, shapes, strict=True):
+    for tensor, shape in zip(expected.inputs, _shapes_of(len(cells[0]), expected), strict=True):
         stop = start + math.prod(shape)
         leaves = [_cell(cell, tensor, line) for line, row in enumerate(cells) for cell in row[start:stop]]
         columns[tensor.name] = _typed(leaves, tensor, (len(cells), *shape), allow_missing)
         start = stop
     return columns
+
+
+def _shapes_of(width: int, expected: TensorFormat) -> list[tuple[int, ...]]:
+    """The shape of each input in a row of so many cells."""
+    if len(expected.inputs) == 1:
+        return [_shape_of(width, expected.inputs[0])]
+    if any(None in tensor.shape for tensor in expected.inputs) or not (expected.ordered or expected.is_table):
+        raise MalformedBody(f"this model's inputs don't fit into CSV; send {codecs.JSON} or {codecs.JSON_LINES}")
+    shapes = [tuple(size or 0 for size in tensor.shape) for tensor in expected.inputs]
+    if sum(map(math.prod, shapes)) != width:
+        raise WrongColumns(f"got rows with {width} columns; the model expects {expected}")
+    return shapes
 
 
 def _shape_of(width: int, tensor: TensorInput) -> tuple[int, ...]:
