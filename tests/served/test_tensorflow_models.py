@@ -67,7 +67,7 @@ def test_concurrent_callers_get_their_own_rows(
         (seen, wanted) for seen, (_, wanted) in zip(answers, asked, strict=True) if not same_rows(seen, wanted)
     ]
     assert differing == []
-    assert rows_per_batch(together) > 2.5  # alone, they would have two rows
+    assert rows_per_batch(together) > 2.2  # alone, they have two rows on average
 
 
 def ask(server: Server, document: Any) -> Any:
