@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from serving import metrics
+from serving import metrics, tables
 from serving.errors import BadRequest, ModelNotReady, PredictionFailed, ServingError, TooManyRequests
 
 log = logging.getLogger(__name__)
 
-Predict = Callable[[np.ndarray], Any]
+Predict = Callable[[Any], Any]
 
 
 class Waiting:
@@ -30,7 +30,7 @@ class Waiting:
 
     __slots__ = ("error", "predictions", "rows", "signal")
 
-    def __init__(self, rows: np.ndarray, signal: Any) -> None:
+    def __init__(self, rows: Any, signal: Any) -> None:
         self.rows = rows
         self.signal = signal  # what wakes whoever waits for the answer
         self.predictions: Any = None
@@ -54,7 +54,7 @@ class Batcher:
     def __init__(self, predict: Predict, *, batch_rows: int, max_waiting: int) -> None:
         """`predict` maps rows to as many predictions; `batch_rows` = 1 turns batching off."""
         self._predict = predict
-        self._batch_rows = batch_rows
+        self.batch_rows = batch_rows
         self._max_waiting = max_waiting
         self._waiting: deque[Waiting] = deque()
         self._mutex = threading.Lock()  # guards _busy, and that nothing is queued without somebody to predict it
@@ -95,7 +95,7 @@ class Batcher:
         total = len(batch[0].rows)
         while self._waiting:
             total += len(self._waiting[0].rows)
-            if total > self._batch_rows or not _stackable(batch[0].rows, self._waiting[0].rows):
+            if total > self.batch_rows or tables.form(batch[0].rows) != tables.form(self._waiting[0].rows):
                 break
             batch.append(self._waiting.popleft())
         return batch
@@ -103,7 +103,7 @@ class Batcher:
     def _predict_together(self, batch: list[Waiting]) -> None:
         if len(batch) > 1:
             try:
-                return self._share_out(self._predict(np.concatenate([waiting.rows for waiting in batch])), batch)
+                return self._share_out(self._predict(tables.stack([waiting.rows for waiting in batch])), batch)
             except BaseException:
                 pass  # one request's rows must not fail another's: each alone tells whose fault it was
         for waiting in batch:
@@ -111,12 +111,15 @@ class Batcher:
         return None
 
     def _share_out(self, predictions: Any, batch: list[Waiting]) -> None:
-        if len(predictions) != sum(len(waiting.rows) for waiting in batch):
-            raise ValueError("predict must return one prediction for each row")
+        require_one_per_row(predictions, sum(len(waiting.rows) for waiting in batch))
         start = 0
         for waiting in batch:
-            waiting.predictions = predictions[start : start + len(waiting.rows)]
-            start += len(waiting.rows)
+            part = slice(start, start + len(waiting.rows))
+            if isinstance(predictions, dict):
+                waiting.predictions = {name: output[part] for name, output in predictions.items()}
+            else:
+                waiting.predictions = predictions[part]
+            start = part.stop
 
     def _predict_alone(self, waiting: Waiting) -> None:
         try:
@@ -128,8 +131,18 @@ class Batcher:
             waiting.error = PredictionFailed("the model could not predict these rows; the reason is in the log")
 
 
-def _stackable(first: np.ndarray, second: np.ndarray) -> bool:
-    return first.dtype == second.dtype and first.shape[1:] == second.shape[1:]
+def require_one_per_row(predictions: Any, rows: int) -> None:
+    """Raise ValueError unless there is an entry for each row, of each output, so that nobody gets another's answer."""
+    outputs = predictions.values() if isinstance(predictions, dict) else [predictions]
+    if any(len(output) != rows for output in outputs) or not outputs:
+        raise ValueError("predict must return one prediction for each row")
+    if isinstance(predictions, list | tuple) and rows > 1 and all(_has_length(one, rows) for one in predictions):
+        # an output for each row, or a row of each output? its first entry may not be the first row's
+        raise ValueError("predict returned a list of arrays: return a dict of outputs by name, or one array")
+
+
+def _has_length(one: Any, rows: int) -> bool:
+    return isinstance(one, np.ndarray) and one.ndim > 0 and len(one) == rows
 
 
 class ThreadBatcher(Batcher):
@@ -137,7 +150,7 @@ class ThreadBatcher(Batcher):
     without waking another thread.
     """
 
-    def predict(self, rows: np.ndarray) -> Any:
+    def predict(self, rows: Any) -> Any:
         """The predictions for `rows`; blocks. Raises a ServingError."""
         waiting = Waiting(rows, threading.Lock())
         waiting.signal.acquire()
@@ -164,7 +177,7 @@ class AsyncBatcher(Batcher):
         threading.Thread(target=self._run, name="predict", daemon=True).start()
         super().start()
 
-    async def predict(self, rows: np.ndarray) -> Any:
+    async def predict(self, rows: Any) -> Any:
         """The predictions for `rows`. Raises a ServingError."""
         waiting = Waiting(rows, asyncio.get_running_loop().create_future())
         if self._admit(waiting):
