@@ -56,9 +56,9 @@ def test_concurrent_callers_get_their_own_rows(
     model_format = "keras" if model_server == "flask" else "h5"  # the projects that test_contract.py makes as well
     path = project(framework="tensorflow", model_format=model_format, model_server=model_server)
     asked = json.loads((model_of_all_kinds / "requests.json").read_text()) * 20
-    settings = {"SM_MODEL_DIR": str(model_of_all_kinds), "SERVING_WORKERS": "1", "SERVING_EXAMPLE": "none"}
+    model = str(model_of_all_kinds)
 
-    with serving(path, tmp_path / "log", **settings) as server:
+    with serving(path, tmp_path / "log", SM_MODEL_DIR=model, SERVING_WORKERS="1", SERVING_EXAMPLE="none") as server:
         with ThreadPoolExecutor(16) as pool:
             answers = list(pool.map(lambda one: ask(server, one[0]), asked))
         together = server.client.get(f"{server.url}/metrics").text
@@ -84,7 +84,7 @@ def same_rows(seen: list[dict[str, list[float]]], wanted: list[dict[str, list[fl
 
 
 def rows_per_batch(metrics: str) -> float:
-    totals = {}
+    totals: dict[str, float] = {}
     for line in metrics.splitlines():
         name, _, value = line.partition(" ")
         for part in ("batch_rows_sum", "batch_rows_count"):

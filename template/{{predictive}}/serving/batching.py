@@ -140,7 +140,7 @@ def require_one_per_row(predictions: Any, rows: int) -> None:
 
 
 def _has_length(one: Any, rows: int) -> bool:
-    shape = getattr(one, "shape", ())  # of an array or a tensor
+    shape: Any = getattr(one, "shape", ())  # of an array or a tensor
     return len(shape) > 0 and shape[0] == rows
 
 
