@@ -89,7 +89,7 @@ class TensorflowHandler(Handler):
         if self._interface is None:
             return super().decode(body, content_type)
         # a matrix in its simplest forms, as most requests are
-        if self.row_format and not self.row_format.names and body.count(b"{") <= 1 and b"signature_name" not in body:
+        if self.row_format and not self.row_format.names and _is_plain(body, content_type):
             rows = super().decode(body, content_type)
             only = self._interface.expected.inputs[0]
             with np.errstate(over="ignore"):
@@ -135,6 +135,12 @@ class TensorflowHandler(Handler):
         if self._program.by_row is False or any(output.shape[:1] != (rows,) for output in outputs.values()):
             return Undivided(outputs, rows)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def _is_plain(body: bytes, content_type: str) -> bool:
+    """Whether no names of inputs or signatures can be in a body."""
+    in_json = content_type in (codecs.JSON, codecs.JSON_LINES)
+    return not in_json or (body.count(b"{") <= 1 and b"signature_name" not in body)
 
 
 def _tensor(column: np.ndarray, wanted: tensors.TensorInput) -> Any:
