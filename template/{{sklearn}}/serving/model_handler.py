@@ -8,8 +8,7 @@ from serving.handlers.sklearn import SklearnHandler
 class ModelHandler(SklearnHandler):
     """Serves the model in `model/` as scikit-learn predicts it.
 
-    For probabilities instead of classes, for example:
+    For probabilities in place of classes set SERVING_OUTPUT=predict_proba, or here:
 
-        def predict(self, model, rows):
-            return model.predict_proba(rows)
+        output = "predict_proba"
     """

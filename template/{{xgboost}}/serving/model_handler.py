@@ -6,9 +6,10 @@ from serving.handlers.xgboost import XgboostHandler
 
 
 class ModelHandler(XgboostHandler):
-    """Serves the booster in `model/` as XGBoost predicts it.
+    """Serves the booster in `model/` as XGBoost predicts it: for a classifier, the probabilities.
 
-    To take missing values (JSON null, empty CSV cells, NaN), for example:
+    For the most likely class in place of the probabilities, for example:
 
-        allow_missing = True
+        def predict(self, model, rows):
+            return super().predict(model, rows).argmax(axis=1)
     """
