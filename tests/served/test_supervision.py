@@ -124,7 +124,11 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(
     (tmp_path / "broken/model.joblib").write_bytes(content)
     with serving(sklearn(project, model_server), log, ready=False, SM_MODEL_DIR=str(tmp_path / "broken")) as server:
         assert server.process.wait(30) == 1
-        assert any("the model can't be loaded" in line["message"] for line in server.log_lines())
+        reasons = [line["message"] for line in server.log_lines() if "model.joblib" in line["message"]]
+    assert len(reasons) == 2  # where it happens, and at the end
+    assert reasons[-1].startswith("gunicorn ended with 3; stopping: model.joblib ")
+    assert reasons[-1] == server.log_lines()[-1]["message"]
+    assert ("is empty" if not content else "can't be loaded") in reasons[-1]
 
 
 def test_two_models_are_not_guessed_between(project: Project, log: Path, tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from serving import metrics
+from serving import metrics, tables
 from serving.errors import BadRequest, CallerGone, ModelNotReady, PredictionFailed, ServingError, TooManyRequests
 
 log = logging.getLogger(__name__)
 
-Predict = Callable[[np.ndarray], Any]
+Predict = Callable[[Any], Any]
 PATIENCE = 0.1  # seconds; no caller hangs up sooner, so that nobody is asked whether it has
 
 
@@ -44,7 +44,7 @@ class Waiting:
 
     __slots__ = ("caller", "error", "predictions", "rows", "signal", "since")
 
-    def __init__(self, rows: np.ndarray, caller: Caller, signal: Any) -> None:
+    def __init__(self, rows: Any, caller: Caller, signal: Any) -> None:
         self.rows = rows
         self.caller = caller
         self.since = time.monotonic()
@@ -75,7 +75,7 @@ class Batcher:
     def __init__(self, predict: Predict, *, batch_rows: int, max_waiting: int) -> None:
         """`predict` maps rows to as many predictions; `batch_rows` = 1 turns batching off."""
         self._predict = predict
-        self._batch_rows = batch_rows
+        self.batch_rows = batch_rows
         self._max_waiting = max_waiting
         self._waiting: deque[Waiting] = deque()
         self._mutex = threading.Lock()  # guards _busy, and that nothing is queued without somebody to predict it
@@ -127,7 +127,7 @@ class Batcher:
         total = len(batch[0].rows)
         while self._waiting:
             total += len(self._waiting[0].rows)
-            if total > self._batch_rows or not _stackable(batch[0].rows, self._waiting[0].rows):
+            if total > self.batch_rows or tables.form(batch[0].rows) != tables.form(self._waiting[0].rows):
                 break
             batch.append(self._waiting.popleft())
         return batch
@@ -143,17 +143,20 @@ class Batcher:
         return None
 
     def _predict_rows(self, batch: list[Waiting]) -> Any:
-        rows = batch[0].rows if len(batch) == 1 else np.concatenate([waiting.rows for waiting in batch])
+        rows = batch[0].rows if len(batch) == 1 else tables.stack([waiting.rows for waiting in batch])
         self.predicting = [waiting.caller.request_id for waiting in batch]
         return self._predict(rows)
 
     def _share_out(self, predictions: Any, batch: list[Waiting]) -> None:
-        if len(predictions) != sum(len(waiting.rows) for waiting in batch):
-            raise ValueError("predict must return one prediction for each row")
+        require_one_per_row(predictions, sum(len(waiting.rows) for waiting in batch))
         start = 0
         for waiting in batch:
-            waiting.predictions = predictions[start : start + len(waiting.rows)]
-            start += len(waiting.rows)
+            part = slice(start, start + len(waiting.rows))
+            if isinstance(predictions, dict):
+                waiting.predictions = {name: output[part] for name, output in predictions.items()}
+            else:
+                waiting.predictions = predictions[part]
+            start = part.stop
 
     def _predict_alone(self, waiting: Waiting) -> None:
         try:
@@ -165,8 +168,18 @@ class Batcher:
             waiting.error = PredictionFailed("the model could not predict these rows; the reason is in the log")
 
 
-def _stackable(first: np.ndarray, second: np.ndarray) -> bool:
-    return first.dtype == second.dtype and first.shape[1:] == second.shape[1:]
+def require_one_per_row(predictions: Any, rows: int) -> None:
+    """Raise ValueError unless there is an entry for each row, of each output, so that nobody gets another's answer."""
+    outputs = predictions.values() if isinstance(predictions, dict) else [predictions]
+    if any(len(output) != rows for output in outputs) or not outputs:
+        raise ValueError("predict must return one prediction for each row")
+    if isinstance(predictions, list | tuple) and rows > 1 and all(_has_length(one, rows) for one in predictions):
+        # an output for each row, or a row of each output? its first entry may not be the first row's
+        raise ValueError("predict returned a list of arrays: return a dict of outputs by name, or one array")
+
+
+def _has_length(one: Any, rows: int) -> bool:
+    return isinstance(one, np.ndarray) and one.ndim > 0 and len(one) == rows
 
 
 class ThreadBatcher(Batcher):
@@ -174,7 +187,7 @@ class ThreadBatcher(Batcher):
     without waking another thread.
     """
 
-    def predict(self, rows: np.ndarray, caller: Caller = SOMEBODY) -> Any:
+    def predict(self, rows: Any, caller: Caller = SOMEBODY) -> Any:
         """The predictions for `rows`; blocks. Raises a ServingError."""
         waiting = Waiting(rows, caller, threading.Lock())
         waiting.signal.acquire()
@@ -201,7 +214,7 @@ class AsyncBatcher(Batcher):
         threading.Thread(target=self._run, name="predict", daemon=True).start()
         super().start()
 
-    async def predict(self, rows: np.ndarray, caller: Caller = SOMEBODY) -> Any:
+    async def predict(self, rows: Any, caller: Caller = SOMEBODY) -> Any:
         """The predictions for `rows`. Raises a ServingError."""
         waiting = Waiting(rows, caller, asyncio.get_running_loop().create_future())
         if self._admit(waiting):

@@ -6,7 +6,7 @@ import csv
 import functools
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,19 +22,31 @@ NPY = "application/x-npy"
 ALIASES = {"application/x-ndjson": JSON_LINES, "application/x-jsonlines": JSON_LINES}
 KNOWN = (JSON, CSV, JSON_LINES, NPY)
 ROW_KEYS = ("instances", "inputs", "data")
+BOM = b"\xef\xbb\xbf"  # Windows puts it before text
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None")  # CSV cells that stand for no value
+BOOLEANS = {"True": 1.0, "true": 1.0, "False": 0.0, "false": 0.0}  # as pandas writes columns of them
+TOO_LARGE = "{} is too large an integer: it would be rounded"
+MOST_DIMENSIONS = 32  # of an NPY array; numpy itself stops at 64
+LARGEST_EXACT = 2**53  # from here on, float64 no longer holds every whole number
 
 
 @dataclass(frozen=True)
 class RowFormat:
-    """What the model was trained with: the shape of one row, and its columns' names where it has them."""
+    """What the model was trained with: the shape of one row, its columns' names, and what each of them holds.
+
+    `names` and `kinds` are empty if the model doesn't tell. A kind is tables.TEXT, tables.NUMBER or None (unknown).
+    """
 
     shape: tuple[int, ...]
     names: tuple[str, ...] = ()
+    kinds: tuple[str | None, ...] = ()
 
     def __str__(self) -> str:
         if len(self.shape) != 1:
             return f"rows of shape {list(self.shape)}"
-        return f"{self.shape[0]} columns" + (f" ({', '.join(self.names)})" if self.names else "")
+        return f"{self.shape[0]} column{'s' if self.shape[0] != 1 else ''}" + (
+            f" ({', '.join(self.names)})" if self.names else ""
+        )
 
 
 @functools.lru_cache(maxsize=256)
@@ -94,27 +106,71 @@ def decode(body: bytes, media_type: str, row_format: RowFormat | None, allow_mis
 
 
 def _decode_json(body: bytes, row_format: RowFormat | None) -> np.ndarray:
-    return _to_array(_rows_of(_load_json(body)), row_format)
+    # without a quotation mark inside the rows there is no text in them, which numpy would blow up to arrays of strings
+    return _to_array(_rows_of(_load_json(body)), row_format, may_hold_text=body.count(b'"') > 2)
+
+
+def rows_in(body: bytes, media_type: str) -> list[Any]:
+    """The rows of a JSON or JSON Lines body, as they were sent: lists, records or single values. Raises BadRequest."""
+    if not body:
+        raise EmptyBody("the body is empty; send at least one row")
+    return _rows_of(_load_json(body)) if media_type == JSON else _lines_of(body)
 
 
 def _load_json(text: bytes) -> Any:
     try:
-        return orjson.loads(text)
+        return orjson.loads(text.removeprefix(BOM))
     except orjson.JSONDecodeError as error:
-        raise MalformedBody(f"the body is not valid JSON: {error}") from None
+        hint = "; send null for a missing value" if b"NaN" in text else ""
+        raise MalformedBody(f"the body is not valid JSON: {error}{hint}") from None
 
 
 def _rows_of(document: Any) -> list[Any]:
     if isinstance(document, dict):
-        document = next((document[key] for key in ROW_KEYS if key in document), None)
+        document = _rows_of_object(document)
     if not isinstance(document, list):
         raise MalformedBody('send {"instances": [[...], ...]} or a list of rows')
-    return document
+    return [row["features"] if _is_features(row) else row for row in document] if _has_features(document) else document
+
+
+def _rows_of_object(document: dict[str, Any]) -> Any:
+    """The rows of a document with one of ROW_KEYS, or of pandas' split form. What would not be used is refused."""
+    keys = document.keys()
+    if {"columns", "data"} <= keys <= {"columns", "data", "index"}:  # an index names rows, which no model reads
+        return _records_of_split(document["columns"], document["data"])
+    given = [key for key in ROW_KEYS if key in keys]
+    if len(given) == 1 and len(keys) == 1:
+        return document[given[0]]
+    if not given:
+        return None
+    unused = [key for key in keys if key != given[0]]
+    raise MalformedBody(f"the server makes no use of {', '.join(map(repr, unused))[:200]}; send {given[0]!r} alone")
+
+
+def _records_of_split(columns: Any, data: Any) -> list[dict[str, Any]]:
+    if not (isinstance(columns, list) and all(isinstance(name, str) for name in columns) and isinstance(data, list)):
+        raise MalformedBody(
+            'send {"columns": ["a", "b"], "data": [[1, 2], ...]} with names of columns and rows of values'
+        )
+    for line, row in enumerate(data):
+        if not isinstance(row, list) or len(row) != len(columns):
+            raise WrongColumns(f"row {line + 1} of 'data' doesn't fit the {len(columns)} names in 'columns'")
+    if len(set(columns)) != len(columns):
+        raise WrongColumns("a name stands twice in 'columns'")
+    return [dict(zip(columns, row, strict=True)) for row in data]
+
+
+def _has_features(rows: list[Any]) -> bool:
+    return bool(rows) and _is_features(rows[0])
 
 
 def _decode_json_lines(body: bytes, row_format: RowFormat | None) -> np.ndarray:
-    rows = [_load_json(line) for line in body.splitlines() if line.strip()]
-    return _to_array([row["features"] if _is_features(row) else row for row in rows], row_format)
+    return _to_array(_lines_of(body), row_format, may_hold_text=b'"' in body)
+
+
+def _lines_of(body: bytes) -> list[Any]:
+    rows = [_load_json(line) for line in body.removeprefix(BOM).splitlines() if line.strip()]
+    return [row["features"] if _is_features(row) else row for row in rows]
 
 
 def _is_features(row: Any) -> bool:
@@ -122,14 +178,10 @@ def _is_features(row: Any) -> bool:
 
 
 def _decode_csv(body: bytes, row_format: RowFormat | None) -> np.ndarray:
-    try:
-        cells = list(csv.reader(io.StringIO(body.decode().rstrip("\r\n"), newline="")))
-    except UnicodeDecodeError:
-        raise MalformedBody("the CSV body is not UTF-8 text") from None
-    except csv.Error as error:
-        raise MalformedBody(f"the body is not valid CSV: {error}") from None
+    cells = csv_cells(body)
     if [] in cells:
-        raise WrongColumns(f"row {cells.index([]) + 1} is a blank line{_expectation(row_format)}")
+        raise WrongColumns(f"row {cells.index([]) + 1} is a blank line{expectation(row_format)}")
+    cells = without_header(cells, row_format)
     rows = [[_number(cell, line, column) for column, cell in enumerate(row)] for line, row in enumerate(cells)]
     array = _to_array(rows, row_format)
     if row_format and array.ndim == 2 and array.shape[1] == math.prod(row_format.shape):
@@ -137,46 +189,123 @@ def _decode_csv(body: bytes, row_format: RowFormat | None) -> np.ndarray:
     return array
 
 
-def _number(cell: str, line: int, column: int) -> float:
-    """A CSV cell's number; NaN for an empty one. Stricter than float(), which takes underscores."""
+def csv_cells(body: bytes) -> list[list[str]]:
+    """The cells of a CSV body, row by row. Raises BadRequest."""
+    if not body.strip():
+        raise EmptyBody("there is no row in the body; send at least one")
     try:
-        return float(cell.replace("_", "x")) if cell.strip() else math.nan
+        return list(csv.reader(io.StringIO(body.removeprefix(BOM).decode().rstrip("\r\n"), newline="")))
+    except UnicodeDecodeError:
+        raise MalformedBody("the CSV body is not UTF-8 text") from None
+    except csv.Error as error:
+        raise MalformedBody(f"the body is not valid CSV: {error}") from None
+
+
+def without_header(cells: list[list[str]], row_format: RowFormat | None) -> list[list[str]]:
+    """The rows below a header line of exactly the model's columns, in the model's order; all rows without one."""
+    names = row_format.names if row_format else ()
+    first = [cell.strip() for cell in cells[0]]
+    if not names or sorted(first) != sorted(names):
+        return cells
+    if len(cells) == 1:
+        raise EmptyBody("there is no row below the header; send at least one")
+    order = [first.index(name) for name in names]
+    if any(len(row) != len(first) for row in cells):
+        raise WrongColumns(f"the rows differ in length{expectation(row_format)}")
+    return cells[1:] if order == sorted(order) else [[row[i] for i in order] for row in cells[1:]]
+
+
+def _number(cell: str, line: int, column: int) -> float:
+    """A CSV cell's number; NaN for a missing one. Stricter than float(), which takes underscores and any digits."""
+    text = cell.strip()
+    if text in MISSING:
+        return math.nan
+    if text in BOOLEANS:
+        return BOOLEANS[text]
+    try:
+        value = float(text.replace("_", "x") if text.isascii() else "x")
     except ValueError:
-        text = f"row {line + 1}, column {column + 1}: {cell[:40]!r} is not a number"
-        raise NotANumber(f"{text} (a CSV body has no header line)" if line == 0 else text) from None
+        message = f"row {line + 1}, column {column + 1}: {cell[:40]!r} is not a number"
+        hint = " (a header line must hold exactly the names of the model's columns)" if line == 0 else ""
+        raise NotANumber(message + hint) from None
+    if abs(value) > LARGEST_EXACT and text.lstrip("+-").isdigit() and int(text) != value:
+        raise NotANumber(f"row {line + 1}, column {column + 1}: {TOO_LARGE.format(text[:40])}")
+    return value
 
 
 def _decode_npy(body: bytes, row_format: RowFormat | None) -> np.ndarray:
+    array = decode_npy(body)
+    if (
+        array.dtype.kind in "iu"
+        and array.size
+        and not np.array_equal(array.astype(np.float64).astype(array.dtype), array)
+    ):
+        raise NotANumber(TOO_LARGE.format("a value of the NPY array"))
+    return array
+
+
+def decode_npy(body: bytes) -> np.ndarray:
+    """The array in an NPY body, in its own type; it shares the body's memory. Raises BadRequest for any other bytes."""
+    if not body:
+        raise EmptyBody("the body is empty; send at least one row")
     stream = io.BytesIO(body)
     try:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran_order, dtype = read(stream)
-    except ValueError:
+    except Exception:  # numpy evaluates the header as a Python literal, which fails in many ways
         raise MalformedBody("the body is not an NPY array") from None
     if dtype.kind not in "fiub":
-        raise NotANumber(f"the NPY array has the type {dtype}; send numbers")
+        raise NotANumber(f"the NPY array has the type {str(dtype)[:40]}; send numbers")
+    sound = len(shape) <= MOST_DIMENSIONS and all(type(size) is int and 0 <= size <= len(body) for size in shape)
     # checked before numpy takes the memory that the header claims
-    if len(body) - stream.tell() != math.prod(shape) * dtype.itemsize:
-        raise MalformedBody(f"the NPY body's length doesn't fit its shape {list(shape)}")
+    if not sound or len(body) - stream.tell() != math.prod(shape) * dtype.itemsize:
+        raise MalformedBody(f"the NPY body's length doesn't fit its shape {str(list(shape))[:100]}")
     array = np.frombuffer(body, dtype, offset=stream.tell())
     return array.reshape(shape[::-1]).T if fortran_order else array.reshape(shape)
 
 
-def _to_array(rows: list[Any], row_format: RowFormat | None) -> np.ndarray:
+def _to_array(rows: list[Any], row_format: RowFormat | None, may_hold_text: bool = False) -> np.ndarray:
     if not rows:
         raise EmptyBody("there is no row in the body; send at least one")
     if isinstance(rows[0], dict):
-        rows = _by_name(rows, row_format)
+        rows = by_name(rows, row_format)
+    if may_hold_text and _holds_text(rows):
+        return _with_missing(rows, row_format)
     try:
         array = np.array(rows)
     except ValueError:
-        raise WrongColumns(f"the rows differ in length{_expectation(row_format)}") from None
-    return array if array.dtype.kind in "fiub" else _with_missing(rows, row_format)
+        raise WrongColumns(f"the rows differ in length{expectation(row_format)}") from None
+    if array.dtype.kind not in "fiub":
+        return _with_missing(rows, row_format)
+    return exact_floats(rows, array)
+
+
+def exact_floats(rows: list[Any], array: np.ndarray) -> np.ndarray:
+    """The array made of these rows. Raises NotANumber if float64 can't hold one of their integers."""
+    if (np.abs(array) > LARGEST_EXACT).any():
+        for value in _values(rows):
+            if type(value) is int and abs(value) > LARGEST_EXACT and float(value) != value:
+                raise NotANumber(TOO_LARGE.format(str(value)[:40]))
+    return array
+
+
+def _values(rows: Any) -> Iterator[Any]:
+    for value in rows:
+        if isinstance(value, list):
+            yield from _values(value)
+        else:
+            yield value
+
+
+def _holds_text(rows: list[Any]) -> bool:
+    return any(isinstance(value, str) for value in _values(rows))
 
 
 def _with_missing(rows: list[Any], row_format: RowFormat | None) -> np.ndarray:
     """Rows in which not every value is a number: null becomes NaN, anything else is refused by its place."""
+    if any(isinstance(row, list) and len(row) != len(rows[0]) for row in rows if isinstance(rows[0], list)):
+        raise WrongColumns(f"the rows differ in length{expectation(row_format)}")
     for line, row in enumerate(rows):
         if not isinstance(row, list):
             raise MalformedBody("a row must be a list of numbers, or a record of numbers by column name")
@@ -184,12 +313,13 @@ def _with_missing(rows: list[Any], row_format: RowFormat | None) -> np.ndarray:
             if not isinstance(value, int | float | list | None):
                 raise NotANumber(f"row {line + 1}, {_column(column, row_format)}: {str(value)[:40]!r} is not a number")
     try:
-        return np.array(rows, dtype=np.float64)
+        return exact_floats(rows, np.array(rows, dtype=np.float64))
     except (TypeError, ValueError, OverflowError):
         raise NotANumber("a row holds something that is not a number") from None
 
 
-def _by_name(rows: list[Any], row_format: RowFormat | None) -> list[list[Any]]:
+def by_name(rows: list[Any], row_format: RowFormat | None) -> list[list[Any]]:
+    """The values of records in the order of the model's columns. Raises BadRequest."""
     if not row_format or not row_format.names:
         raise WrongColumns("the model was trained without column names; send each row as a list of numbers")
     names = row_format.names
@@ -200,7 +330,7 @@ def _by_name(rows: list[Any], row_format: RowFormat | None) -> list[list[Any]]:
             missing = [name for name in names if name not in row]
             unknown = [name for name in row if name not in names]
             problem = f"lacks {', '.join(missing)}" if missing else f"has unknown columns {', '.join(unknown)[:200]}"
-            raise WrongColumns(f"row {line + 1} {problem}{_expectation(row_format)}")
+            raise WrongColumns(f"row {line + 1} {problem}{expectation(row_format)}")
     return [[row[name] for name in names] for row in rows]
 
 
@@ -208,7 +338,7 @@ def _check(array: np.ndarray, row_format: RowFormat | None, allow_missing: bool)
     if array.size == 0:
         raise EmptyBody("there is no value in the body; send at least one row")
     if array.ndim < 2 or (row_format and array.shape[1:] != row_format.shape):
-        raise WrongColumns(f"{_seen(array)}{_expectation(row_format)}")
+        raise WrongColumns(f"{_seen(array)}{expectation(row_format)}")
     array = np.ascontiguousarray(array, dtype=np.float64)
     usable = ~np.isinf(array) if allow_missing else np.isfinite(array)
     if not usable.all():
@@ -229,7 +359,8 @@ def _seen(array: np.ndarray) -> str:
     return f"got rows with {array.shape[1]} columns" if array.ndim == 2 else f"got rows of shape {array.shape[1:]}"
 
 
-def _expectation(row_format: RowFormat | None) -> str:
+def expectation(row_format: RowFormat | None) -> str:
+    """How an error goes on: what the model expects, if it tells."""
     return f"; the model expects {row_format}" if row_format else ""
 
 
@@ -242,8 +373,24 @@ _DECODERS: dict[str, Callable[[bytes, RowFormat | None], np.ndarray]] = {
 
 
 def encode(predictions: Any, media_type: str) -> bytes:
-    """Predictions (an array or a list, one item a row) as a body of one of the KNOWN types."""
+    """Predictions as a body of one of the KNOWN types: an array or a list with one item a row, or such by name."""
+    if isinstance(predictions, dict):
+        return _encode_outputs({name: np.asarray(output) for name, output in predictions.items()}, media_type)
     return _ENCODERS[media_type](np.asarray(predictions))
+
+
+def _encode_outputs(outputs: dict[str, np.ndarray], media_type: str) -> bytes:
+    """Several outputs: a record a row in JSON, the outputs side by side in CSV."""
+    if media_type == CSV:
+        columns = [output.reshape(len(output), -1).astype(object) for output in outputs.values()]
+        return _encode_csv(np.concatenate(columns, axis=1))
+    if media_type == NPY:
+        raise NotAcceptable(f"the outputs {', '.join(outputs)} can't be written as one {NPY}; accept {JSON}")
+    columns_of_values = [output.tolist() for output in outputs.values()]
+    records = [dict(zip(outputs, values, strict=True)) for values in zip(*columns_of_values, strict=True)]
+    if media_type == JSON:
+        return orjson.dumps({"predictions": records})
+    return b"".join(orjson.dumps(record) + b"\n" for record in records)
 
 
 def _encode_json(array: np.ndarray) -> bytes:
@@ -262,7 +409,7 @@ def _encode_csv(array: np.ndarray) -> bytes:
 
 
 def _encode_npy(array: np.ndarray) -> bytes:
-    if array.dtype.kind == "O":
+    if array.dtype.kind in "OUSM":
         raise NotAcceptable(f"these predictions can't be written as {NPY}; accept {JSON}")
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)

@@ -6,11 +6,12 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from serving import listeners, logs, metrics, supervision
 from serving.app import SERVICE, WORKER_CLASS
-from serving.handlers.base import ModelFileMissing
+from serving.handlers.base import ModelFileMissing, UnusableModel
 
 BOOT_FAILED = 3  # gunicorn's code for a worker that can't start: its master then ends too
 
@@ -54,12 +55,20 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def _or_end(step: Callable[[], None]) -> None:
-    """A server without its model must not live: say why in one line, and end."""
+    """A server without its model must not live: say why, once for all workers, and end."""
+    log = logging.getLogger("serving")
     try:
         step()
-    except ModelFileMissing as error:
-        logging.getLogger("serving").error(str(error))
-        sys.exit(BOOT_FAILED)
+    except (ModelFileMissing, UnusableModel) as error:
+        _end(str(error), log.error)
     except Exception as error:
-        logging.getLogger("serving").exception("the model can't be loaded: %s: %s", type(error).__name__, error)
-        sys.exit(BOOT_FAILED)
+        reason = " ".join(str(error).split())[:500]
+        _end(f"the model can't be loaded: {type(error).__name__}: {reason}", log.exception)
+
+
+def _end(reason: str, tell: Callable[[str], None]) -> None:
+    """End this process; `serve` repeats the reason, which the first to fail has noted, in its last line."""
+    with suppress(FileExistsError), SERVICE.settings.boot_failure.open("x", encoding="utf-8") as note:
+        tell(reason)
+        note.write(reason)
+    sys.exit(BOOT_FAILED)

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
-import numpy as np
 import orjson
 
 from serving import codecs, metrics
-from serving.batching import Batcher
+from serving.batching import Batcher, require_one_per_row
 from serving.errors import (
     BodyTooLarge,
     MalformedBody,
@@ -25,6 +24,7 @@ from serving.errors import (
     ServingError,
     UnsupportedContentEncoding,
 )
+from serving.handlers.base import Handler, UnusableModel
 from serving.model_handler import ModelHandler
 from serving.settings import Settings
 from serving.watchdog import Watchdog
@@ -71,7 +71,7 @@ class Invocation:
 
     __slots__ = ("accept", "began", "headers", "rows")
 
-    def __init__(self, headers: dict[str, str], accept: str, rows: np.ndarray, began: float) -> None:
+    def __init__(self, headers: dict[str, str], accept: str, rows: Any, began: float) -> None:
         self.headers = headers
         self.accept = accept
         self.rows = rows
@@ -93,21 +93,35 @@ class Service(Generic[AnyBatcher]):
         self.watchdog = Watchdog(settings)
         self._large = threading.Lock()  # held by the one large body that is read or written at a time
         self.batcher: AnyBatcher = batcher_type(
-            self._predict,
-            batch_rows=settings.batch_rows if settings.batching and self.handler.batching else 1,
-            max_waiting=settings.max_waiting,
+            self._predict, batch_rows=settings.batch_rows, max_waiting=settings.max_waiting
         )
 
     def load(self) -> None:
         """Load the model. Raises whatever the handler raises: without its model a process must not live."""
         began = time.monotonic()
-        self.model = self.handler.load(self.settings.model_dir)
-        self.handler.row_format = self.handler.describe(self.model)
-        self.handler.prepare(self.model)
-        log.info("model loaded in %.2f seconds; it expects %s", time.monotonic() - began, self.handler.row_format)
+        if self.settings.output:
+            self.handler.output = self.settings.output
+        self.model = load(self.handler, self.settings.model_dir)
+        if not (self.settings.batching and self.handler.batching):
+            self.batcher.batch_rows = 1
+        expected = self.handler.row_format or "rows that it doesn't describe"
+        log.info("model loaded in %.2f seconds; it expects %s", time.monotonic() - began, expected)
+        if self.settings.example.is_file():
+            self._answer_example(self.settings.example)
         # what is alive now stays: full collections would stall requests, and would unshare memory after a fork
         gc.collect()
         gc.freeze()
+
+    def _answer_example(self, file: Path) -> None:
+        """Answer the owner's example once: a server that can't is not ready. Raises UnusableModel."""
+        try:
+            rows = self.handler.decode(file.read_bytes(), codecs.JSON)
+            predictions = self.handler.predict(self.model, rows)
+            require_one_per_row(predictions, len(rows))
+            self.handler.encode(predictions, codecs.JSON)
+        except Exception as error:
+            reason = error.message if isinstance(error, ServingError) else f"{type(error).__name__}: {error}"
+            raise UnusableModel(f"the model can't answer {file.name}: {' '.join(reason.split())[:500]}") from error
 
     def start(self) -> None:
         """Make this process answer; call it after forking."""
@@ -117,7 +131,7 @@ class Service(Generic[AnyBatcher]):
         self.batcher.start()
         self.watchdog.start(self.batcher.waiting)
 
-    def _predict(self, rows: np.ndarray) -> Any:
+    def _predict(self, rows: Any) -> Any:
         with self.watchdog.step("predict", self.batcher.predicting):
             predictions = self.handler.predict(self.model, rows)
         metrics.count_rows(len(rows))
@@ -197,6 +211,16 @@ def decompressed(body: bytes, encoding: str | None, most: int) -> bytes:
     except zlib.error:
         raise MalformedBody("the body is not gzip, as its Content-Encoding says") from None
     return b"".join(parts)
+
+
+def load(handler: Handler, model_dir: Path) -> Any:
+    """The model, with the handler told what the model says of itself. Raises whatever the handler raises."""
+    model = handler.load(model_dir)
+    handler.row_format = handler.describe(model)
+    if handler.allow_missing is None:
+        handler.allow_missing = handler.takes_missing(model)
+    handler.prepare(model)
+    return model
 
 
 def echoed(headers: Headers) -> dict[str, str]:

@@ -26,6 +26,8 @@ class Settings:
     max_body_mb: int  # SERVING_MAX_BODY_MB: MiB; SageMaker sends at most 25
     request_timeout: int  # SERVING_REQUEST_TIMEOUT: seconds; SageMaker gives up after 60
     stop_timeout: int  # SERVING_STOP_TIMEOUT: seconds for requests in flight; SageMaker kills after 30
+    output: str | None  # SERVING_OUTPUT: what of the model answers, such as predict_proba; default the handler's
+    example: Path  # SERVING_EXAMPLE: a request that is answered once before the server is ready, if it exists
     access_log: bool  # SERVING_ACCESS_LOG: one line for each request
     log_level: str  # SERVING_LOG_LEVEL
     run_dir: Path = field(default=Path("/tmp"))  # SERVING_RUN_DIR: sockets and scratch files, set by `serve`
@@ -43,6 +45,11 @@ class Settings:
         """Where a worker writes how many requests it could not finish before the deadline."""
         return self.run_dir / f"cut-{pid}"
 
+    @property
+    def boot_failure(self) -> Path:
+        """Where the first worker that can't start leaves its reason."""
+        return self.run_dir / "boot-failure"
+
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings that the environment asks for. Raises SettingError for a value that makes no sense."""
@@ -57,6 +64,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         max_body_mb=read.whole("SERVING_MAX_BODY_MB", 25),
         request_timeout=read.whole("SERVING_REQUEST_TIMEOUT", 60),
         stop_timeout=read.whole("SERVING_STOP_TIMEOUT", 25),
+        output=read.name("SERVING_OUTPUT"),
+        example=Path(environment.get("SERVING_EXAMPLE") or Path(__file__).parents[1] / "example_request.json"),
         access_log=read.switch("SERVING_ACCESS_LOG", True),
         log_level=read.choice("SERVING_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         run_dir=Path(environment.get("SERVING_RUN_DIR") or "/tmp"),
@@ -95,6 +104,12 @@ class _Reader:
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
             raise SettingError(f"{name}={text!r} is not a whole number from {least} to {most}")
         return int(text)
+
+    def name(self, name: str) -> str | None:
+        text = self.environment.get(name) or None
+        if text and not (text.isidentifier() and text.isascii() and not text.startswith("_")):
+            raise SettingError(f"{name}={text!r} is not the name of a method, such as predict_proba")
+        return text
 
     def switch(self, name: str, default: bool) -> bool:
         return self.choice(name, "true" if default else "false", ("true", "false")) == "true"

@@ -93,12 +93,13 @@ def keep(
     metrics: dict[str, float],
     columns: Sequence[str] | None = None,
     relative_tolerance: float = 0,
+    allow_missing: bool = False,
 ) -> None:
     """Move a saved model into model/ and write expected.json.
 
     `predictions` are its answers to request.json; `metrics` are what `check_quality` found; `relative_tolerance` says
     how far the same model's answers may differ when rows are predicted in other groups; `columns` are the names that it
-    was trained with.
+    was trained with; `allow_missing` says whether the model handles missing values.
     """
     place = artifacts.artifact()
     expected: dict[str, Any] = {
@@ -107,6 +108,7 @@ def keep(
         "predictions": predictions.tolist(),
         "dtype": str(predictions.dtype),
         "relative_tolerance": relative_tolerance,
+        "allow_missing": allow_missing,
         "metrics": metrics,
     }
     model.replace(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +13,22 @@ import numpy as np
 from serving import codecs
 from serving.codecs import RowFormat
 
+log = logging.getLogger(__name__)
+
 
 class ModelFileMissing(Exception):
     """The model directory doesn't hold the one file that the handler looks for; the text is one line for the owner."""
 
 
+class UnusableModel(Exception):
+    """The model can't be served as it is; the text is one line for the owner: what, why, and what to do."""
+
+
 class Handler(ABC):
     """Turns requests into predictions. `model_handler.py` overrides what differs for its model."""
 
-    allow_missing = False  # take JSON null, empty CSV cells and NaN as missing values
+    allow_missing: bool | None = None  # take null, empty cells and NaN as missing values; None: if the model does
+    output = "predict"  # what of the model answers, such as predict_proba; SERVING_OUTPUT overrides it
     batching = True  # predict waiting requests together; see SERVING_BATCHING
     preload: ClassVar[bool] = False  # load once and fork, so that the processes share the model's memory
     row_format: RowFormat | None = None  # what `decode` checks rows against; set from `describe` after loading
@@ -30,8 +38,8 @@ class Handler(ABC):
         """The model in `model_dir` (SageMaker mounts it read-only). Raises ModelFileMissing."""
 
     @abstractmethod
-    def predict(self, model: Any, rows: np.ndarray) -> Any:
-        """One prediction for each of `rows` (axis 0): an array or a list of the same length.
+    def predict(self, model: Any, rows: Any) -> Any:
+        """One prediction for each of `rows`: an array or a list of the same length, or a dict of such by output.
 
         Raise serving.errors.BadRequest to refuse rows; any other exception is logged and answered with 500.
         """
@@ -40,28 +48,58 @@ class Handler(ABC):
         """The rows that the model was trained with, or None where it doesn't tell."""
         return None
 
+    def takes_missing(self, model: Any) -> bool:
+        """Whether the model itself can handle missing values (NaN)."""
+        return False
+
     def prepare(self, model: Any) -> None:  # noqa: B027 (optional on purpose)
         """Build what makes `predict` fast; called once after `load`."""
 
-    def decode(self, body: bytes, content_type: str) -> np.ndarray:
-        """The rows in a request's body; `content_type` is one of codecs.KNOWN. Raises serving.errors.BadRequest."""
-        return codecs.decode(body, content_type, self.row_format, self.allow_missing)
+    def decode(self, body: bytes, content_type: str) -> Any:
+        """The rows in a request's body: an array whose axis 0 counts them, or a serving.tables.Table.
+
+        `content_type` is one of codecs.KNOWN. Raises serving.errors.BadRequest.
+        """
+        return codecs.decode(body, content_type, self.row_format, bool(self.allow_missing))
 
     def encode(self, predictions: Any, accept: str) -> bytes:
         """The predictions as a body of the content type `accept`, one of codecs.KNOWN."""
         return codecs.encode(predictions, accept)
 
 
-def find_model(model_dir: Path, suffixes: tuple[str, ...]) -> Path:
-    """The one model file with a known suffix in `model_dir`. Raises ModelFileMissing when none or several match."""
-    found = sorted(path for path in model_dir.glob("*") if path.suffix in suffixes)
-    wanted = " or ".join(f"*{suffix}" for suffix in suffixes)
-    if not found:
-        raise ModelFileMissing(f"no model in {model_dir}: it should hold one file {wanted}")
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise ModelFileMissing(f"{model_dir} holds {names}: leave one, or choose it in load() of model_handler.py")
-    return found[0]
+def find_model(model_dir: Path, suffixes: tuple[str, ...], names: tuple[str, ...] = ()) -> Path:
+    """The one model file in `model_dir` with a known suffix or name. Raises ModelFileMissing if none or several match.
+
+    A file named `model` wins over others; hidden files (macOS writes `._model.pkl` into archives) don't count. If the
+    folder itself holds none, a folder in it may: archives often wrap their content in one.
+    """
+    files = [path for path in sorted(model_dir.rglob("*")) if path.is_file() and not _is_hidden(path, model_dir)]
+    fitting = [path for path in files if path.suffix in suffixes or path.name in names]
+    fitting = [path for path in fitting if path.parts[len(model_dir.parts)] != "code"]
+    here = [path for path in fitting if path.parent == model_dir] or fitting
+    found = [path for path in here if path.stem == "model"] or here
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(str(path.relative_to(model_dir)) for path in (found or files)[:10])
+    if found:
+        raise ModelFileMissing(f"{model_dir} holds {listed}: leave one, or choose it in load() of model_handler.py")
+    wanted = " or ".join([*(f"*{suffix}" for suffix in suffixes), *names])
+    raise ModelFileMissing(
+        f"no model in {model_dir}: it should hold one file {wanted}, and holds {listed or 'no file'}"
+    )
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def fast_path(find: Callable[[], Any], name: str) -> Any:
+    """What `find` finds; None, and a line in the log, if it fails. A fast path is never worth a start that fails."""
+    try:
+        return find()
+    except Exception as error:
+        log.info("no fast path for %s: %s: %s", name, type(error).__name__, str(error).partition("\n")[0][:200])
+        return None
 
 
 def equals_exactly(fast: Callable[[np.ndarray], Any], exact: Callable[[np.ndarray], Any], rows: np.ndarray) -> bool:
@@ -73,4 +111,6 @@ def equals_exactly(fast: Callable[[np.ndarray], Any], exact: Callable[[np.ndarra
 
 
 def _same(first: np.ndarray, second: np.ndarray) -> bool:
-    return first.dtype == second.dtype and np.array_equal(first, second)
+    if first.dtype != second.dtype or first.shape != second.shape:
+        return False
+    return np.array_equal(first, second, equal_nan=first.dtype.kind == "f")

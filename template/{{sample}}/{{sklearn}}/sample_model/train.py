@@ -20,7 +20,8 @@ def main() -> None:
     metrics = abalone.check_quality(model.predict(table(data.test_rows)), data.test_rings)
     with abalone.new_model() as file:
         save(model, file)
-        abalone.keep(file, load(file).predict(table(abalone.request_rows())), metrics, abalone.COLUMNS)
+        predictions = load(file).predict(table(abalone.request_rows()))
+        abalone.keep(file, predictions, metrics, abalone.COLUMNS, allow_missing=True)
 
 
 def table(rows: np.ndarray) -> pandas.DataFrame:

@@ -19,7 +19,9 @@ def main() -> None:
     metrics = abalone.check_quality(model.predict(table(data.test_rows)), data.test_rings)
     with abalone.new_model() as file:
         save(model, file)
-        abalone.keep(file, load(file).predict(table(abalone.request_rows())), metrics, abalone.COLUMNS)
+        abalone.keep(
+            file, load(file).predict(table(abalone.request_rows())), metrics, abalone.COLUMNS, allow_missing=True
+        )
 
 
 def table(rows: np.ndarray, rings: np.ndarray | None = None) -> xgboost.DMatrix:

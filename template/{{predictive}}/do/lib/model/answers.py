@@ -17,9 +17,10 @@ import numpy as np
 
 sys.path[0] = str(Path(__file__).resolve().parents[3])
 
+from serving import service  # noqa: E402
 from serving.codecs import RowFormat  # noqa: E402
 from serving.errors import ServingError  # noqa: E402
-from serving.handlers.base import ModelFileMissing  # noqa: E402
+from serving.handlers.base import ModelFileMissing, UnusableModel  # noqa: E402
 from serving.model_handler import ModelHandler  # noqa: E402
 
 MADE_UP_ROWS = 5
@@ -34,6 +35,8 @@ def main() -> int:
         print(json.dumps(answers(model_dir, request)))
     except ModelFileMissing as error:
         return refuse(str(error), MISSING_FILE)
+    except UnusableModel as error:
+        return refuse(str(error), FAILED)
     except ServingError as error:
         return refuse(f"the model's own handler refuses {request}: {error.message}", FAILED)
     return 0
@@ -42,9 +45,7 @@ def main() -> int:
 def answers(model_dir: Path, request: Path | None) -> dict[str, Any]:
     """The document to print. Raises what the handler raises."""
     handler = ModelHandler()
-    model = handler.load(model_dir)
-    handler.row_format = handler.describe(model)
-    handler.prepare(model)
+    model = service.load(handler, model_dir)
     rows = handler.decode(request.read_bytes(), "application/json") if request else made_up(handler.row_format)
     predictions = np.asarray(handler.predict(model, rows))
     return {

@@ -74,6 +74,7 @@ def _of_sample() -> Reference:
         predictions=np.array(expected["predictions"], dtype=expected["dtype"]),
         relative_tolerance=expected["relative_tolerance"],
         columns=tuple(expected["columns"] or ()),
+        allow_missing=expected["allow_missing"],
     )
 
 

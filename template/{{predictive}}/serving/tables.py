@@ -1,0 +1,244 @@
+"""Rows whose columns have types of their own: integers stay integers, text stays text.
+
+A `Table` is what a request's rows become where a matrix of float64 would lose something. `codecs` reads the bodies of
+purely numeric models; this module reads all others, with the same forms of documents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serving import codecs
+from serving.codecs import RowFormat
+from serving.errors import EmptyBody, MalformedBody, NotANumber, WrongColumns
+
+TEXT, NUMBER = "text", "number"  # what a column holds, as far as it is known
+
+Form = tuple[Any, ...]
+
+
+class Table:
+    """Columns by name, in order: one array each, whose first axis counts the rows."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Mapping[str, np.ndarray]) -> None:
+        self.columns = dict(columns)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def __getitem__(self, rows: slice) -> Table:
+        return Table({name: column[rows] for name, column in self.columns.items()})
+
+    def tolist(self) -> list[dict[str, Any]]:
+        """The rows as records."""
+        values = {name: column.tolist() for name, column in self.columns.items()}
+        return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+Rows = np.ndarray | Table
+
+
+def form(rows: Rows) -> Form:
+    """What two requests must share to be predicted together, so that company never changes a value's type."""
+    if isinstance(rows, Table):
+        return tuple((name, column.dtype, column.shape[1:]) for name, column in rows.columns.items())
+    return rows.dtype, rows.shape[1:]
+
+
+def stack(parts: Sequence[Any]) -> Any:
+    """The rows of several requests of one form, in order."""
+    if isinstance(parts[0], Table):
+        return Table({name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns})
+    return np.concatenate(parts)
+
+
+def decode(body: bytes, media_type: str, row_format: RowFormat | None) -> Rows:
+    """The rows of a body with the types that they were sent with. Raises BadRequest and its kinds.
+
+    A Table if the model or the request names the columns, else an array: of numbers, or of objects where one is text.
+    """
+    if media_type == codecs.NPY:
+        return _from_matrix(codecs.decode_npy(body), row_format)
+    names, rows = read(body, media_type, row_format)
+    if not names:
+        return _untyped(rows, row_format)
+    return Table({name: _column([row[i] for row in rows], i, row_format, name) for i, name in enumerate(names)})
+
+
+def decode_values(body: bytes, media_type: str, kinds: type[str] | type[dict[str, Any]]) -> np.ndarray:
+    """One value a row, text or a record, as an array of objects: for models that read texts or dicts."""
+    if media_type == codecs.CSV and kinds is str:
+        rows: list[Any] = [row for row in codecs.csv_cells(body) if row]
+    elif media_type in (codecs.JSON, codecs.JSON_LINES):
+        rows = codecs.rows_in(body, media_type)
+    else:
+        raise MalformedBody(f"the model reads {'texts' if kinds is str else 'records'}; send {codecs.JSON}")
+    values = np.empty(len(rows), dtype=object)
+    for line, row in enumerate(rows):
+        values[line] = _only_value(row) if kinds is str else row
+        if not isinstance(values[line], kinds):
+            expected = "one text" if kinds is str else "a record"
+            raise MalformedBody(f"row {line + 1}: the model expects {expected} a row, got {str(row)[:40]!r}")
+    if not rows:
+        raise EmptyBody("there is no row in the body; send at least one")
+    return values
+
+
+def _only_value(row: Any) -> Any:
+    if isinstance(row, list) and len(row) == 1:
+        return row[0]
+    return next(iter(row.values())) if isinstance(row, dict) and len(row) == 1 else row
+
+
+def read(body: bytes, media_type: str, row_format: RowFormat | None) -> tuple[tuple[str, ...], list[list[Any]]]:
+    """The names of the columns (none if neither model nor request has any) and the rows' values in their order."""
+    known = row_format.names if row_format else ()
+    if media_type == codecs.CSV:
+        names, rows = known, _csv_rows(body, row_format)
+    else:
+        names, rows = _named(codecs.rows_in(body, media_type), row_format)
+    width = len(names) or (row_format.shape[0] if row_format else len(rows[0]))
+    for line, row in enumerate(rows):
+        if len(row) != width:
+            raise WrongColumns(f"row {line + 1} has {len(row)} columns{codecs.expectation(row_format)}")
+    return names, rows
+
+
+def _named(rows: list[Any], row_format: RowFormat | None) -> tuple[tuple[str, ...], list[list[Any]]]:
+    if not rows:
+        raise EmptyBody("there is no row in the body; send at least one")
+    names = row_format.names if row_format else ()
+    if isinstance(rows[0], dict):
+        if not row_format:  # the model doesn't tell its columns, so the request does
+            row_format = RowFormat((len(rows[0]),), tuple(rows[0]))
+            names = row_format.names
+        return names, codecs.by_name(rows, row_format)
+    for row in rows:
+        if not isinstance(row, list):
+            raise MalformedBody("a row must be a list of values, or a record of values by column name")
+    return names, rows
+
+
+def _csv_rows(body: bytes, row_format: RowFormat | None) -> list[list[Any]]:
+    cells = codecs.csv_cells(body)
+    if [] in cells:
+        raise WrongColumns(f"row {cells.index([]) + 1} is a blank line{codecs.expectation(row_format)}")
+    cells = codecs.without_header(cells, row_format)
+    if not cells:
+        raise EmptyBody("there is no row below the header; send at least one")
+    widths = {len(row) for row in cells}
+    if len(widths) > 1:
+        raise WrongColumns(f"the rows differ in length{codecs.expectation(row_format)}")
+    columns = [_parsed(column, _kind(row_format, i)) for i, column in enumerate(zip(*cells, strict=True))]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _parsed(cells: tuple[str, ...], kind: str | None) -> list[Any]:
+    """A column's cells as the values that they stand for: those of its kind, else the narrowest that takes them all."""
+    if kind != TEXT:
+        missing = [cell.strip() in codecs.MISSING for cell in cells]
+        for parse in (_integer, _number, _boolean):
+            try:
+                return [None if gone else parse(cell.strip()) for cell, gone in zip(cells, missing, strict=True)]
+            except ValueError:
+                continue
+    return [cell or None for cell in cells]
+
+
+def _integer(cell: str) -> int:
+    if not cell.isascii() or "_" in cell or "." in cell:
+        raise ValueError(cell)
+    return int(cell)
+
+
+def _number(cell: str) -> float:
+    value = float(cell)
+    if not cell.isascii() or "_" in cell:
+        raise ValueError(cell)
+    if abs(value) > codecs.LARGEST_EXACT and cell.lstrip("+-").isdigit() and int(cell) != value:
+        raise NotANumber(f"{cell[:40]} is too large to stand beside fractions or gaps without being rounded")
+    return value
+
+
+def _boolean(cell: str) -> bool:
+    if cell not in ("True", "False", "true", "false"):
+        raise ValueError(cell)
+    return cell in ("True", "true")
+
+
+def _kind(row_format: RowFormat | None, index: int) -> str | None:
+    return row_format.kinds[index] if row_format and index < len(row_format.kinds) else None
+
+
+def _column(values: list[Any], index: int, row_format: RowFormat | None, name: str) -> np.ndarray:
+    """A column's values in the one type that holds them exactly; gaps are NaN."""
+    kind = _kind(row_format, index)
+    types = {type(value) for value in values}
+    for line, value in enumerate(values):
+        wrong = isinstance(value, list | dict) or (kind == TEXT and not isinstance(value, str | None))
+        if wrong or (kind == NUMBER and isinstance(value, str)):
+            expected = {TEXT: "text", NUMBER: "a number"}.get(kind or "", "a single value")
+            raise NotANumber(f"row {line + 1}, column {index + 1} ({name}): {str(value)[:40]!r} is not {expected}")
+    if types == {bool}:
+        return np.array(values, dtype=bool)
+    if types == {int}:
+        return _integers(values)
+    if types <= {int, float, type(None)} and kind != TEXT:
+        return _numbers(values, index, name)
+    column = np.empty(len(values), dtype=object)
+    column[:] = [math.nan if value is None else value for value in values]
+    return column
+
+
+def _integers(values: list[int]) -> np.ndarray:
+    for dtype in (np.int64, np.uint64):
+        try:
+            return np.array(values, dtype=dtype)
+        except OverflowError:
+            continue
+    raise NotANumber(f"{str(max(values, key=abs))[:40]} is too large an integer")
+
+
+def _numbers(values: list[Any], index: int, name: str) -> np.ndarray:
+    rounded = [value for value in values if type(value) is int and abs(value) > codecs.LARGEST_EXACT]
+    if any(float(value) != value for value in rounded):
+        place = f"column {index + 1} ({name})"
+        raise NotANumber(f"{place}: {rounded[0]} is too large to stand beside fractions or gaps without being rounded")
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _untyped(rows: list[list[Any]], row_format: RowFormat | None) -> np.ndarray:
+    """Rows without names: one array for all values, as numpy makes it of numbers; of objects where one is text."""
+    columns = [
+        _column([row[i] for row in rows], i, row_format, f"{i + 1}") if rows[0] else np.empty(0)
+        for i in range(len(rows[0]))
+    ]
+    if not columns:
+        raise EmptyBody("there is no value in the body; send at least one row")
+    types = {column.dtype for column in columns}
+    if len(types) == 1:
+        return np.stack(columns, axis=1)
+    if all(dtype.kind in "fiub" for dtype in types):
+        return codecs.exact_floats(rows, np.array([[_nan(value) for value in row] for row in rows], dtype=np.float64))
+    mixed = np.empty((len(rows), len(columns)), dtype=object)
+    for i, column in enumerate(columns):
+        mixed[:, i] = column.tolist()
+    return mixed
+
+
+def _nan(value: Any) -> Any:
+    return math.nan if value is None else value
+
+
+def _from_matrix(array: np.ndarray, row_format: RowFormat | None) -> Rows:
+    """The rows of an NPY body, whose columns all have the array's own type."""
+    if array.ndim != 2 or not array.size or (row_format and array.shape[1:] != row_format.shape):
+        raise WrongColumns(f"got an array of shape {list(array.shape)}{codecs.expectation(row_format)}")
+    names = row_format.names if row_format else ()
+    return Table({name: array[:, i] for i, name in enumerate(names)}) if names else array

@@ -1,0 +1,150 @@
+"""What a fitted scikit-learn model reads: numbers, typed columns, texts or records; and what each column holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+
+from serving.tables import NUMBER, TEXT
+
+Inputs = Literal["numbers", "values", "texts", "records"]
+
+# Where the type of a value matters: these look at categories, at missing values or at text, or call the owner's code.
+# Everything else in scikit-learn turns its input into numbers first.
+TYPED = (
+    "sklearn.compose",
+    "sklearn.feature_extraction",
+    "sklearn.impute",
+    "sklearn.preprocessing._encoders",
+    "sklearn.preprocessing._function_transformer",
+    "sklearn.preprocessing._target_encoder",
+)
+TREES = ("sklearn.tree", "sklearn.ensemble._forest", "sklearn.ensemble._hist_gradient_boosting", "sklearn.ensemble._gb")
+INNER = ("best_estimator_", "estimator_", "regressor_", "classifier_")  # the fitted part of estimators around others
+
+
+def inputs_of(model: Any) -> Inputs:
+    """What the model reads. `values`: its columns can have types of their own."""
+    first = first_step(model)
+    if isinstance(first, CountVectorizer | HashingVectorizer) or _tagged(first, "string"):
+        return "texts"
+    if isinstance(first, DictVectorizer) or _tagged(first, "dict"):
+        return "records"
+    if getattr(model, "n_features_in_", None) is None or any(_is_typed(part) for part in _parts(model)):
+        return "values"
+    return "numbers"
+
+
+def first_step(model: Any) -> Any:
+    """What gets the rows first: the first step of a pipeline, however deep it is wrapped."""
+    for name in INNER:
+        if hasattr(model, name):
+            return first_step(getattr(model, name))
+    steps = [step for _, step in model.steps if step not in (None, "passthrough")] if _is_pipeline(model) else []
+    return first_step(steps[0]) if steps else model
+
+
+def is_row_by_row(model: Any, output: str) -> bool:
+    """Whether a row's answer is the same to the last bit in any company, so that requests may be predicted together.
+
+    Trees compare numbers. Linear algebra adds them up in an order that depends on how many rows there are, which shows
+    in the last bits of numbers, and not in labels.
+    """
+    last = model
+    for name in INNER:
+        last = getattr(last, name, last)
+    last = last.steps[-1][1] if _is_pipeline(last) else last
+    if type(last).__module__.startswith(TREES):
+        return True
+    return output == "predict" and (is_classifier(model) or is_clusterer(model) or is_outlier_detector(model))
+
+
+def kinds_of(model: Any, columns: int) -> tuple[str | None, ...]:
+    """What each column holds, by the categories and statistics that were fitted to it; None where none tells."""
+    kinds: list[str | None] = [None] * columns
+    _note_kinds(model, range(columns), kinds)
+    return tuple(kinds)
+
+
+def _note_kinds(part: Any, columns: Sequence[int], kinds: list[str | None]) -> None:
+    """Note in `kinds` what `part`, which gets these columns, was fitted to."""
+    for name in INNER:
+        if hasattr(part, name):
+            return _note_kinds(getattr(part, name), columns, kinds)
+    if _is_pipeline(part):
+        for _, step in part.steps:
+            _note_kinds(step, columns, kinds)
+            if step not in (None, "passthrough") and not isinstance(step, SimpleImputer):
+                return None  # from here on the columns are others
+    elif isinstance(part, ColumnTransformer):
+        for name, indices in part._transformer_to_input_indices.items():
+            _note_kinds(part.named_transformers_.get(name), [columns[i] for i in indices], kinds)
+    elif getattr(part, "_preprocessor", None) is not None:  # histogram gradient boosting with categories
+        _note_kinds(part._preprocessor, columns, kinds)
+    else:
+        for column, kind in zip(columns, _fitted_kinds(part, len(columns)), strict=False):
+            kinds[column] = kind
+    return None
+
+
+def _fitted_kinds(part: Any, columns: int) -> list[str | None]:
+    if isinstance(part, CountVectorizer | HashingVectorizer):
+        return [TEXT] * columns
+    if hasattr(part, "categories_"):
+        return [_kind(categories) for categories in part.categories_]
+    if isinstance(part, SimpleImputer):
+        return [_kind(np.asarray([value])) for value in part.statistics_] if part.strategy != "constant" else []
+    if hasattr(part, "n_features_in_") and not any(_is_typed(inner) for inner in _parts(part)):
+        return [NUMBER] * columns
+    return []
+
+
+def _kind(values: np.ndarray) -> str | None:
+    if values.dtype.kind in "fiu":
+        return NUMBER
+    return TEXT if any(isinstance(value, str) for value in values) else None
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    """The model and every estimator in it."""
+    yield model
+    parameters = model.get_params(deep=True).values() if hasattr(model, "get_params") else ()
+    yield from (part for part in parameters if hasattr(part, "fit"))
+
+
+def _is_typed(part: Any) -> bool:
+    module = type(part).__module__
+    categories = getattr(part, "_preprocessor", None) is not None
+    return categories or module.startswith(TYPED) or not module.startswith("sklearn.")
+
+
+def _is_pipeline(part: Any) -> bool:
+    return isinstance(part, Pipeline)
+
+
+def _tagged(part: Any, tag: str) -> bool:
+    """Whether the estimator says of itself that it reads texts (`string`) or records (`dict`)."""
+    try:
+        from sklearn.utils import get_tags  # since scikit-learn 1.6
+
+        return bool(getattr(get_tags(part).input_tags, tag))
+    except Exception:
+        return False
+
+
+def takes_missing(model: Any) -> bool:
+    """Whether the model handles NaN, by scikit-learn's tags."""
+    try:
+        from sklearn.utils import get_tags  # since scikit-learn 1.6
+
+        return bool(get_tags(model).input_tags.allow_nan)
+    except Exception:
+        return False
