@@ -238,8 +238,10 @@ def test_who_has_hung_up_is_not_predicted(with_handler: OwnHandler, log: Path, m
         with pytest.raises(httpx.TimeoutException):
             httpx.post(f"{server.url}/invocations", json=[ROW], timeout=0.3)
 
-    settings = {"SERVING_WORKERS": "1", "SERVING_BATCHING": "false"}
-    with serving(with_handler(model_server, own), log, **settings) as server, ThreadPoolExecutor(20) as pool:
+    with (
+        serving(with_handler(model_server, own), log, SERVING_WORKERS="1", SERVING_BATCHING="false") as server,
+        ThreadPoolExecutor(20) as pool,
+    ):
         list(pool.map(lambda _: hang_up(server), range(20)))
         began = time.monotonic()
 
@@ -273,8 +275,10 @@ def test_what_is_cut_when_the_server_stops_is_answered_logged_and_counted(
         time.sleep(60)
         return super().predict(model, rows)
 """
-    settings = {"SERVING_WORKERS": "1", "SERVING_STOP_TIMEOUT": "1"}
-    with serving(with_handler(model_server, own), log, **settings) as server, ThreadPoolExecutor() as pool:
+    with (
+        serving(with_handler(model_server, own), log, SERVING_WORKERS="1", SERVING_STOP_TIMEOUT="1") as server,
+        ThreadPoolExecutor() as pool,
+    ):
         answers = [
             pool.submit(
                 httpx.post, f"{server.url}/invocations", json=[ROW], timeout=30, headers={"X-Request-Id": f"r{number}"}

@@ -44,7 +44,7 @@ class Waiting:
 
     __slots__ = ("caller", "error", "predictions", "rows", "signal", "since")
 
-    def __init__(self, rows: Any, caller: Caller, signal: Any) -> None:
+    def __init__(self, rows: Any, signal: Any, caller: Caller = SOMEBODY) -> None:
         self.rows = rows
         self.caller = caller
         self.since = time.monotonic()
@@ -189,7 +189,7 @@ class ThreadBatcher(Batcher):
 
     def predict(self, rows: Any, caller: Caller = SOMEBODY) -> Any:
         """The predictions for `rows`; blocks. Raises a ServingError."""
-        waiting = Waiting(rows, caller, threading.Lock())
+        waiting = Waiting(rows, threading.Lock(), caller)
         waiting.signal.acquire()
         if not self._admit(waiting):
             waiting.signal.acquire()  # until it is answered, or next in line
@@ -216,7 +216,7 @@ class AsyncBatcher(Batcher):
 
     async def predict(self, rows: Any, caller: Caller = SOMEBODY) -> Any:
         """The predictions for `rows`. Raises a ServingError."""
-        waiting = Waiting(rows, caller, asyncio.get_running_loop().create_future())
+        waiting = Waiting(rows, asyncio.get_running_loop().create_future(), caller)
         if self._admit(waiting):
             self._begin.put(None)
         await waiting.signal
