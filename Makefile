@@ -4,9 +4,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 MODEL ?= forest
 ROWS ?= 1
-# tests that run side by side; the others start servers, whose times they look at
-# the slowest first, so that no processor is left with it alone
-APART := $(addprefix tests/,updates questions aws fleet engines repository renders catalog)
 
 .PHONY: help demo test test-engines test-containers lint format bench bench-fleet catalog requirements goldens docs release clean
 
@@ -17,8 +14,8 @@ demo: .venv/ready  ## render a project, train its sample, serve it, check it and
 	@$(BIN)/python scripts/demo.py
 
 test: .venv/ready  ## run all tests but those of the images and of the real engines
-	@$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(APART)
-	@$(BIN)/pytest $(addprefix --ignore=,tests/containers tests/real_engines $(APART))
+	@$(BIN)/pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder \
+		$(addprefix --ignore=tests/,containers real_engines)
 
 test-engines: .venv/ready  ## serve a real model with the real vLLM on the CPU; needs it in ENGINES_DIR
 	@$(BIN)/pytest tests/real_engines

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from extensions import document_verbs
 from tests.aws.service.account import REGION, SECRET_KEY, Account
 from tests.aws.service.boundary import Boundary, forward
 from tests.aws.service.protocols import Request
+from tests.forks import Forks, started
+from tests.rendering import copy_project
 from tests.verbs.conftest import stamp, verbs_environment
 
 __all__ = ["verbs_environment"]
@@ -50,21 +51,15 @@ class Project:
     aws: Account
     url: str
     programs: Path
+    forks: Forks
     variables: dict[str, str] = field(default_factory=dict)
     region: str = REGION
 
     def verb(self, verb: str, *arguments: str, stdin: str = "", **environment: str) -> Done:
         """Run a verb to its end. The test fails where it asks for something that extensions/permissions.yml lacks."""
         before = len(self.aws.calls)
-        done = subprocess.run(
-            self.command(verb, *arguments),
-            cwd=self.path,
-            env=self.environment() | environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        command = [f"do/{verb}", *arguments]
+        done = self.forks.run(command, self.path, self.environment() | environment, stdin, timeout=120)
         undeclared = {call.name for call in self.aws.calls[before:]} - PERMISSIONS.get(verb, {}).keys()
         self.aws.wrong += [f"extensions/permissions.yml lacks {name} for {verb}" for name in sorted(undeclared)]
         return done
@@ -142,8 +137,15 @@ def aws(moto: str, boundary: Boundary) -> Iterator[Account]:
     assert account.wrong == []
 
 
+@pytest.fixture(scope="session")
+def forks(verbs_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """The Python whose forks run verbs."""
+    with started(verbs_environment / "bin" / "python", tmp_path_factory.mktemp("forks")) as forks:
+        yield forks
+
+
 @pytest.fixture
-def equip(tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Account) -> Equip:
+def equip(tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Account, forks: Forks) -> Equip:
     """A function that lets the verbs of the project in a folder, which may still be to come, work in the account."""
 
     def equip(path: Path, region: str = REGION) -> Project:
@@ -156,7 +158,7 @@ def equip(tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Acco
         docker.write_text(f'#!/bin/sh\nexec {sys.executable} {DOCKER} "$@"\n')
         docker.chmod(0o755)
         variables = {"DOCKER_LOG": str(programs / "docker.jsonl")}
-        return Project(path, aws, boundary.url, programs, variables, region)
+        return Project(path, aws, boundary.url, programs, forks, variables, region)
 
     return equip
 
@@ -167,7 +169,7 @@ def make(render: Render, tmp_path: Path, equip: Equip) -> Make:
 
     def make(**answers: Any) -> Project:
         path = tmp_path / answers.setdefault("project_name", "my-model")
-        shutil.copytree(render(**answers), path, symlinks=True)
+        copy_project(render(**answers), path)
         return equip(path, answers.get("aws_region", REGION))
 
     return make

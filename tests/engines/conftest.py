@@ -27,6 +27,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from extensions.context import load_catalog
+from tests.rendering import copy_project
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 ENGINES = [name for name, row in load_catalog()["model_servers"].items() if row["kinds"] == ["generative"]]
@@ -45,11 +46,7 @@ def project(render: Render, tmp_path: Path) -> Callable[[str], Path]:
     """A function that makes a project for an engine."""
 
     def make(engine: str) -> Path:
-        target = tmp_path / "project"
-        shutil.copytree(
-            render(model_kind="generative", model_server=engine, model_id=MODEL), target, dirs_exist_ok=True
-        )
-        return target
+        return copy_project(render(model_kind="generative", model_server=engine, model_id=MODEL), tmp_path / "project")
 
     return make
 

@@ -20,6 +20,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.rendering import copy_project
+
 START_SECONDS = 60
 
 Project = Callable[..., Path]
@@ -34,8 +36,7 @@ def project(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
     def make(**answers: Any) -> Path:
         key = repr(sorted(answers.items()))
         if key not in projects:
-            path = tmp_path_factory.mktemp("served") / "project"
-            shutil.copytree(render(**answers), path, symlinks=True)
+            path = copy_project(render(**answers), tmp_path_factory.mktemp("served") / "project")
             for environment, requirements in ((".venv", "requirements.txt"), ("do/.venv", "do/requirements.txt")):
                 wanted = (path / requirements).read_bytes()
                 if wanted in environments:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import orjson
 
-from serving import codecs, metrics
+from serving import codecs, metrics, tables
 from serving.batching import Batcher, require_one_per_row
 from serving.errors import (
     BodyTooLarge,
@@ -113,9 +113,14 @@ class Service(Generic[AnyBatcher]):
         gc.freeze()
 
     def _answer_example(self, file: Path) -> None:
-        """Answer the owner's example once: a server that can't is not ready. Raises UnusableModel."""
+        """Answer the owner's example once: a server that can't is not ready. Raises UnusableModel.
+
+        The example also tells the columns that the model doesn't tell.
+        """
         try:
             rows = self.handler.decode(file.read_bytes(), codecs.JSON)
+            if isinstance(rows, tables.Table):
+                self.handler.row_format = tables.with_example(self.handler.row_format, rows)
             predictions = self.handler.predict(self.model, rows)
             require_one_per_row(predictions, len(rows))
             self.handler.encode(predictions, codecs.JSON)

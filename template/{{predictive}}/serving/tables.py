@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,22 @@ def stack(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], Table):
         return Table({name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns})
     return np.concatenate(parts)
+
+
+def with_example(row_format: RowFormat | None, example: Table) -> RowFormat:
+    """What the model tells of its columns, completed by what an example request holds in them."""
+    shown = tuple(_kind_of(column) for column in example.columns.values())
+    if not row_format:
+        return RowFormat((len(shown),), tuple(example.columns), shown)
+    known = row_format.kinds or (None,) * len(shown)
+    return replace(row_format, kinds=tuple(kind or other for kind, other in zip(known, shown, strict=True)))
+
+
+def _kind_of(column: np.ndarray) -> str | None:
+    if column.dtype.kind in "iuf":
+        return None if np.isnan(column.astype(np.float64)).all() else NUMBER
+    given = [value for value in column.tolist() if value == value]
+    return TEXT if given and all(isinstance(value, str) for value in given) else None
 
 
 def decode(body: bytes, media_type: str, row_format: RowFormat | None) -> Rows:
