@@ -150,12 +150,12 @@ class Service(Generic[AnyBatcher]):
         if not self.batcher.alive:
             raise ModelNotReady("the model is not loaded")
         answer = echoed(headers)
-        with self.watchdog.step("decode", [answer[REQUEST_ID]]):
-            if is_large(headers, body):
-                with self._large:
-                    body = decompressed(body, headers.get("Content-Encoding"), self.settings.max_body_mb << 20)
-                    rows = self.handler.decode(body, content_type)
-            else:
+        if is_large(headers, body):
+            with self._large, self.watchdog.step("decode", [answer[REQUEST_ID]]):
+                body = decompressed(body, headers.get("Content-Encoding"), self.settings.max_body_mb << 20)
+                rows = self.handler.decode(body, content_type)
+        else:
+            with self.watchdog.step("decode", [answer[REQUEST_ID]]):
                 rows = self.handler.decode(body, content_type)
         return Invocation(answer, accept, rows, began)
 
