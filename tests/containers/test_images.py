@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.conftest import EVERY_IMAGE, Built, expect_ok, results
+from tests.containers.conftest import CATALOG, EVERY_IMAGE, Built, expect_ok, results
 
-MOST_BYTES = {"sklearn": 450e6, "xgboost": 450e6, "tensorflow": 1500e6}
 MEASURE = Path(__file__).with_name("measure.py")
 WARM_SECONDS = 15  # it takes two or three on a quiet machine
 
@@ -40,7 +39,7 @@ def test_an_image_is_small(built: Build, framework: str, server: str) -> None:
     image = built(framework, server)
     image.measured["size"] = image.size()
 
-    assert image.size() <= MOST_BYTES[framework]
+    assert image.size() <= CATALOG["frameworks"][framework]["largest_image_mb"] * 1e6
 
 
 @every_image

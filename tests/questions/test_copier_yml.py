@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
-import yaml
 from copier._template import load_template_config
 
 from extensions import document_questions
@@ -83,16 +81,6 @@ def test_free_text_has_a_validator(name: str) -> None:
     question = QUESTIONS[name]
 
     assert question["type"] == "bool" or "choices" in question or "validator" in question
-
-
-def test_every_layer_has_its_switch() -> None:
-    switches = yaml.safe_load((ROOT / "questions" / "layers.yml").read_text())
-    folders = {part for path in ROOT.glob("template/**/") for part in path.relative_to(ROOT).parts}
-
-    layers = {match[1] for folder in folders if (match := re.fullmatch(r"{{(\w+)}}", folder))}
-
-    assert "project" in layers
-    assert layers <= set(switches)
 
 
 def test_page_of_questions_is_up_to_date() -> None:

@@ -19,10 +19,12 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from extensions.answers import is_computed, load_questions
+from extensions.context import load_catalog
 from tests.conftest import ROOT
 from tests.questions.conftest import Answers, TemplateRepository
 
 QUESTIONS = {name: question for name, question in load_questions(ROOT).items() if not is_computed(question)}
+FRAMEWORKS = load_catalog()["frameworks"]
 
 # An answer to every question of a kind of model that isn't its default, and fits the others.
 DEPLOYMENT = {
@@ -182,7 +184,7 @@ def test_first_question_takes_the_environment_too_when_copier_is_quiet(
 @pytest.mark.parametrize(
     ("variable", "value", "line"),
     [
-        ("MCC_FRAMEWORK", "keras", "MCC_FRAMEWORK='keras': choose sklearn or xgboost or tensorflow"),
+        ("MCC_FRAMEWORK", "keras", f"MCC_FRAMEWORK='keras': choose {' or '.join(FRAMEWORKS)}"),
         ("MCC_INCLUDE_TESTS", "maybe", "MCC_INCLUDE_TESTS='maybe': answer true or false"),
         ("MCC_TEST_TYPES", "all", "MCC_TEST_TYPES='all': give a list, such as test_types='[local-model-cli]'"),
         ("MCC_PROJECT_NAME", "{{ 7 * 7 }}", "MCC_PROJECT_NAME='{{ 7 * 7 }}': use 2 to 46 lower-case letters"),
@@ -206,11 +208,11 @@ def test_settings_are_checked_like_any_answer(refusal: Callable[..., str], setti
 def test_settings_for_a_question_of_another_template_that_is_computed_here_have_no_effect(
     ask: Callable[..., Answers], settings: Callable[..., None]
 ) -> None:
-    settings(tests="unittest", xgboost=True, user_name="someone")
+    settings(model_artifact="mine.pkl", image_platform="linux/riscv64", user_name="someone")
 
     values = ask()
 
-    assert (values["tests"], values["xgboost"]) == (".", "")
+    assert (values["model_artifact"], values["image_platform"]) == ("model.pkl", "linux/amd64")
 
 
 def test_environment_and_settings_for_a_question_that_is_not_asked_have_no_effect(

@@ -79,7 +79,7 @@ def test_f_1_7_recorded_answers_are_what_is_made_of_them(
 
     run_copier("--trust", "--defaults", "--skip-tasks", "--data-file", "first/.copier-answers.yml")
 
-    assert yaml.safe_load((tmp_path / "project" / "values.json").read_text())["xgboost"] == "."
+    assert yaml.safe_load((tmp_path / "project" / "values.json").read_text())["framework"] == "xgboost"
 
 
 def test_f_1_8_broken_file_stops_the_run_and_a_quoted_false_is_false(

@@ -122,7 +122,7 @@ def layers_of(answers: Answers) -> set[str]:
         return {"project", "generative", engine, answers.get("build_with", "codebuild"), answers.get("ci", "none")}
     full = {"model_source": "sample", "build_with": "codebuild", "include_tests": True, **answers}
     layers = {"project", "predictive", full["framework"], full["model_server"], full["build_with"]}
-    layers |= {{"sample": "sample", "local": "local_model"}.get(full["model_source"], "project")}
+    layers |= {full["model_source"]}
     if full["include_tests"]:
         chosen = full.get("test_types", CATALOG["test_types"])
         layers |= {"tests", *(test_type.replace("-", "_") for test_type in chosen)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -14,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.renders.answers import ROOT, Answers, Render, every_render, layers_of
+from extensions.answers import load_questions
+from extensions.layers import FOLDER, folders, switched_on
+from tests.renders.answers import CATALOG, ROOT, Answers, Render, every_render, layers_of
 
 TEMPLATE = ROOT / "template"
-LAYER = re.compile(r"\{\{(\w+)\}\}")
 TEMPLATE_MARK = re.compile(r"(?<!\$)\{\{ \w|\{% \w|\{# ")  # ${{ }} is an expression of GitHub's
-FILES: dict[str, list[str]] = yaml.safe_load((ROOT / "tests/renders/files.yml").read_text())
 
 
 def files_of(project: Path) -> dict[str, Path]:
@@ -28,9 +29,8 @@ def files_of(project: Path) -> dict[str, Path]:
 
 
 def expected_files(layers: set[str]) -> set[str]:
-    """The files that these layers bring, by files.yml."""
-    brought = {name for key, names in FILES.items() if {*key.split()} <= layers for name in names}
-    return brought | {".copier-answers.yml"}
+    """The files that these layers bring."""
+    return {path for path, needed, _ in provided(TEMPLATE) if needed <= layers} | {".copier-answers.yml"}
 
 
 @every_render
@@ -42,56 +42,49 @@ def provided(template: Path) -> Iterator[tuple[str, frozenset[str], Path]]:
     """Each path that the template provides, with the layers that it takes and the file that it comes from."""
     for source in template.rglob("*"):
         parts = source.relative_to(template).parts
-        layers = frozenset(match[1] for part in parts if (match := LAYER.fullmatch(part)))
+        layers = frozenset(match[1] for part in parts if (match := FOLDER.fullmatch(part)))
         if source.is_file() and layers:
-            yield "/".join(part for part in parts if not LAYER.fullmatch(part)).removesuffix(".jinja"), layers, source
+            yield "/".join(part for part in parts if not FOLDER.fullmatch(part)).removesuffix(".jinja"), layers, source
 
 
-def conditions() -> dict[str, list[str]]:
-    """What switches each layer on: answers (`framework == 'sklearn'`) and other layers, which have to be on as well."""
-    switches = yaml.safe_load((ROOT / "questions/layers.yml").read_text())
-    found = {layer: re.search(r" if (.*) else ", switch["default"]) for layer, switch in switches.items()}
-    return {layer: match[1].split(" and ") if match else [] for layer, match in found.items()}
+def every_combination() -> Iterator[set[str]]:
+    """The layers of every combination of answers that switches layers."""
+    questions = ("model_kind", "framework", "model_server", "model_source", "build_with", "ci")
+    tables = ("model_kinds", "frameworks", "model_servers", "model_sources", "build_with", "ci")
+    for chosen in itertools.product(*(CATALOG[table] for table in tables), [True, False], [True, False]):
+        answers: Answers = dict(zip((*questions, "include_tests", "renovate"), chosen, strict=True))
+        kind = answers["model_kind"]
+        rows = (CATALOG[table][answers[question]] for question, table in zip(questions, tables, strict=True))
+        if all(kind in row.get("kinds", [kind]) for row in rows):
+            yield switched_on({**answers, "test_types": [*CATALOG["test_types"]]})
 
 
-def with_required(layers: frozenset[str]) -> frozenset[str]:
-    """The layers, and those without which they are never on."""
-    return layers | {condition for layer in layers for condition in conditions()[layer] if condition in conditions()}
-
-
-def exclusive_groups() -> list[set[str]]:
-    """Layers of which only one can be on: those that one question with one answer switches on."""
-    groups: dict[str, set[str]] = {}
-    for layer, switches in conditions().items():
-        for switch in switches:
-            if match := re.match(r"(\w+) == '", switch):
-                groups.setdefault(match[1], set()).add(layer)
-    return [*groups.values()]
-
-
-def test_no_two_layers_that_can_be_on_together_provide_one_path(plain_template: Path) -> None:
-    groups = exclusive_groups()
-    assert {"predictive", "generative"} in groups
-    assert {"flask", "fastapi", "vllm", "sglang", "tensorrt_llm", "lmi", "djl"} in groups
+def test_no_two_layers_that_can_be_on_together_provide_one_path() -> None:
     providers: dict[str, list[frozenset[str]]] = {}
-    for path, layers, _ in provided(plain_template / "template"):
-        providers.setdefault(path, []).append(with_required(layers))
+    for path, layers, _ in provided(TEMPLATE):
+        providers.setdefault(path, []).append(layers)
+    several = {path: sets for path, sets in providers.items() if len(sets) > 1}
+    assert "Dockerfile" in several
 
+    combinations = {frozenset(on) for on in every_combination()}
     clashes = {
-        (path, *sorted(first | second))
-        for path, sets in providers.items()
-        for index, first in enumerate(sets)
-        for second in sets[index + 1 :]
-        if not any(len((first | second) & group) > 1 for group in groups)
+        path for on in combinations for path, sets in several.items() if sum(layers <= on for layers in sets) > 1
     }
 
     assert clashes == set()
 
 
-def test_every_layer_folder_is_switched_by_a_variable(plain_template: Path) -> None:
-    folders = {layer for _, layers, _ in provided(plain_template / "template") for layer in layers}
+def test_every_folder_of_a_layer_is_switched_on_by_some_answers() -> None:
+    assert {*folders()} <= set().union(*every_combination())
 
-    assert folders <= {*yaml.safe_load((ROOT / "questions/layers.yml").read_text())}
+
+@pytest.mark.parametrize("table", ["model_kinds", "frameworks", "model_servers", "test_types"])
+def test_every_choice_that_brings_files_has_a_folder(table: str) -> None:
+    assert {name.replace("-", "_") for name in CATALOG[table]} <= {*folders()}
+
+
+def test_no_layer_hides_an_answer() -> None:
+    assert {*folders()} & {*load_questions(ROOT), "catalog"} == set()
 
 
 @every_render

@@ -9,7 +9,13 @@ import pytest
 from tests.renders.answers import EXAMPLES, Render
 from tests.renders.goldens import RENDERED, rendered_files, reviewed_files
 
-NOT_KEPT = {"build_machines.json", "engine_options.json", "instances.json", "{{ _copier_conf.answers_file }}"}
+NOT_KEPT = {
+    "build_machines.json",
+    "engine_options.json",
+    "instances.json",
+    "limits.json",
+    "{{ _copier_conf.answers_file }}",
+}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

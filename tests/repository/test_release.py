@@ -85,7 +85,6 @@ def test_what_is_not_committed_is_refused(repository: Path) -> None:
 
 def test_an_interface_that_is_not_recorded_is_refused(repository: Path) -> None:
     edit(repository, "questions/extras.yml", "renovate:", "renovator:")
-    edit(repository, "questions/layers.yml", "if renovate ", "if renovator ")
 
     assert refusal(make_release(repository, "1.2.0")) == (
         "make release: interface.yml is not current: type python -m extensions.record_interface"

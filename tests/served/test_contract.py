@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.renders.answers import CATALOG, fitting
 from tests.served.conftest import Project, run, serving
 
+SERVERS = fitting("model_servers", "predictive")
+# every format, behind each web application in turn; every framework behind all of them
 SERVED = [
-    ("sklearn", "pkl", "flask"),
-    ("sklearn", "joblib", "fastapi"),
-    ("xgboost", "json", "flask"),
-    ("xgboost", "ubj", "fastapi"),
-    ("xgboost", "model", "fastapi"),
-    ("tensorflow", "keras", "flask"),
-    ("tensorflow", "h5", "fastapi"),
-    ("tensorflow", "SavedModel", "flask"),
+    (framework, formats[turn % len(formats)], SERVERS[turn % len(SERVERS)])
+    for framework, formats in ((name, [*row["formats"]]) for name, row in CATALOG["frameworks"].items())
+    for turn in range(max(len(formats), len(SERVERS)))
 ]
+# a Keras model doesn't know the names of its columns; trees handle missing values
+WITHOUT_COLUMN_NAMES = {"tensorflow"}
 
 
 @pytest.mark.parametrize(("framework", "model_format", "model_server"), SERVED)
@@ -29,10 +29,9 @@ def test_the_server_keeps_its_contract(project: Project, framework: str, model_f
 
     assert len(report["checks"]) > 30
     assert [check for check in report["checks"] if check["outcome"] == "FAIL"] == []
-    # a Keras model doesn't know the names of its columns; trees handle missing values
     reasons = {check["seen"] for check in report["checks"] if check["outcome"] == "n/a"}
     unnamed, gaps = "the model was trained without column names", "the handler takes missing values (allow_missing)"
-    assert reasons == ({unnamed} if framework == "tensorflow" else {gaps})
+    assert reasons == ({unnamed} if framework in WITHOUT_COLUMN_NAMES else {gaps})
 
 
 @pytest.mark.parametrize("model_server", ["flask", "fastapi"])

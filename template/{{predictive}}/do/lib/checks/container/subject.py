@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,16 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lib import config
 from lib.image import containers
 from lib.image.container_engine import ContainerEngine
 from lib.image.containers import SERVER_PORT, Container
 from lib.image.images import Image
 from lib.local import container as local_container
 
-# seconds to the first 200 of /ping
-START_LIMITS = {"sklearn": 10, "xgboost": 10, "tensorflow": 30}
-PATIENCE = 3  # times that; a start that takes longer than the limit is measured, too, and fails its check
+LIMITS = Path(__file__).with_name("limits.json")
+PATIENCE = 3  # times the limit; a start that takes longer than the limit is measured, too, and fails its check
 # as SageMaker starts a container, and more: what it doesn't need there it doesn't get here
 AS_SAGEMAKER = (*local_container.READ_ONLY, "--cap-drop", "ALL")
 
@@ -57,7 +56,7 @@ class Subject:
     @cached_property
     def start_limit(self) -> int:
         """Seconds within which the first ping has to answer 200."""
-        return START_LIMITS[config.load()["FRAMEWORK"]]
+        return int(json.loads(LIMITS.read_text(encoding="utf-8"))["start_limit_seconds"])
 
     def configuration(self) -> dict[str, Any]:
         """What the image says of itself: its entrypoint, labels and so on."""
