@@ -122,6 +122,15 @@ class TestModelOfTheUsersOwn:
         assert "the model's own handler refuses" in line
         assert "3 columns" in line
 
+    def test_a_model_that_may_want_anything_but_numbers_needs_an_example(self, own: Path) -> None:
+        handler = own / "serving" / "model_handler.py"
+        handler.write_text(handler.read_text().replace("return RowFormat((3,))", "return None"))
+
+        assert refusal(run(own, "test"), 1) == (
+            "do/test: no example_request.json and the model does not tell its columns' types: nothing of your kind was "
+            "tested; write one request into example_request.json"
+        )
+
 
 HANDLER = """
 import numpy as np
