@@ -78,6 +78,7 @@ class HangsUp(RightServer):
 # formats
 
 ALL_PREDICTIONS = (
+    "the example request is answered as the model itself answers it",
     "predictions are those of the model itself",
     "there is one prediction for each row",
     "json rows may come as",

@@ -22,21 +22,30 @@ class Suite:
         self.module = importlib.import_module("lib.checks.http.suite")
         self.client = importlib.import_module("lib.checks.http.http_client").Client
         self.reference = importlib.import_module("lib.checks.http.reference").Reference
+        self.predictions = importlib.import_module("lib.model.predictions").Predictions
+        self.documents = importlib.import_module("lib.model.documents")
         self.checks = self.module.all_checks()
 
     def outcomes(self, server: RightServer, *names: str, **about_model: Any) -> dict[str, str]:
         """The lines of the checks whose names begin with one of these (of all, without names), by name."""
-        reference = self.reference(
-            **{"rows": ROWS, "predictions": model(ROWS), "relative_tolerance": 0, "columns": COLUMNS, **about_model}
-        )
+        reference = self.about(**about_model)
         chosen = [check for check in self.checks if check.name.startswith(names or ("",))]
         with running(server) as url, self.client(url) as client:
             return {result.name: str(result) for result in self.module.run(client, reference, chosen)}
 
+    def about(self, **about_model: Any) -> Any:
+        """What is known of the model of `contract_server`, or of another one."""
+        known = {
+            "example": self.documents.of_rows(ROWS.tolist()),
+            "predictions": self.predictions.of(model(ROWS), 0),
+            "columns": COLUMNS,
+            "shape": (len(COLUMNS),),
+        }
+        return self.reference(**{**known, **about_model})
+
     def difference(self, predictions: Any, seen: Any, relative_tolerance: float = 0) -> str:
         """What is wrong with answers, when the model predicts something."""
-        reference = self.reference(ROWS, np.array(predictions), relative_tolerance)
-        difference: str = reference.difference(seen, reference.predictions)
+        difference: str = self.predictions.of(np.array(predictions), relative_tolerance).difference(seen)
         return difference
 
 

@@ -90,12 +90,12 @@ class TestModelOfTheUsersOwn:
         """What the model is asked, and answers."""
         script = "from lib.checks.http import reference; from pathlib import Path; import sys; "
         script += "r = reference.load(Path(sys.argv[1]) if sys.argv[1:] else None, None); "
-        script += "import json; print(json.dumps([r.rows.tolist(), r.predictions.tolist(), r.relative_tolerance]))"
+        script += "import json; print(json.dumps([r.rows, r.predictions.outputs[''].tolist()]))"
         (project / "do" / "ask").write_text(f"{script}\n")
         done = run(project, "ask", *arguments)
         assert done.returncode == 0, done.stderr
-        rows, predictions, tolerance = json.loads(done.stdout)
-        return {"rows": rows, "predictions": predictions, "tolerance": tolerance}
+        rows, predictions = json.loads(done.stdout)
+        return {"rows": rows, "predictions": predictions}
 
     def test_rows_are_made_up_that_fit_it(self, own: Path) -> None:
         answers = self.answers(own)
@@ -121,6 +121,15 @@ class TestModelOfTheUsersOwn:
 
         assert "the model's own handler refuses" in line
         assert "3 columns" in line
+
+    def test_a_model_that_may_want_anything_but_numbers_needs_an_example(self, own: Path) -> None:
+        handler = own / "serving" / "model_handler.py"
+        handler.write_text(handler.read_text().replace("return RowFormat((3,))", "return None"))
+
+        assert refusal(run(own, "test"), 1) == (
+            "do/test: no example_request.json and the model does not tell its columns' types: nothing of your kind was "
+            "tested; write one request into example_request.json"
+        )
 
 
 HANDLER = """

@@ -1,6 +1,6 @@
 """Predict with the model in model/ through the project's handler, without a server.
 
-Type .venv/bin/python tests/model_cli.py --file sample_model/request.json
+Run .venv/bin/python tests/model_cli.py --file sample_model/request.json
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from serving import codecs  # noqa: E402
+from serving import codecs, service  # noqa: E402
 from serving.errors import ServingError  # noqa: E402
-from serving.handlers.base import ModelFileMissing  # noqa: E402
+from serving.handlers.base import ModelFileMissing, UnusableModel  # noqa: E402
 from serving.model_handler import ModelHandler  # noqa: E402
 
 
@@ -27,7 +27,7 @@ def main() -> int:
     options = arguments.parse_args()
     try:
         answer = predict(options.model, options.file.read_bytes(), options.content_type, options.accept)
-    except (ModelFileMissing, ServingError, OSError) as error:
+    except (ModelFileMissing, UnusableModel, ServingError, OSError) as error:
         print(f"model_cli: {error}", file=sys.stderr)
         return 1
     sys.stdout.buffer.write(answer)
@@ -37,9 +37,7 @@ def main() -> int:
 def predict(model_dir: Path, body: bytes, content_type: str, accept: str) -> bytes:
     """The answer's body to a request's body, as the server would give it. Raises what the handler raises."""
     handler = ModelHandler()
-    model = handler.load(model_dir)
-    handler.row_format = handler.describe(model)
-    handler.prepare(model)
+    model = service.load(handler, model_dir)
     rows = handler.decode(body, codecs.content_type(content_type))
     return handler.encode(handler.predict(model, rows), codecs.accepted_type(accept))
 

@@ -15,8 +15,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from serving import metrics, tables
 from serving.errors import BadRequest, ModelNotReady, PredictionFailed, ServingError, TooManyRequests
 
@@ -142,7 +140,8 @@ def require_one_per_row(predictions: Any, rows: int) -> None:
 
 
 def _has_length(one: Any, rows: int) -> bool:
-    return isinstance(one, np.ndarray) and one.ndim > 0 and len(one) == rows
+    shape: Any = getattr(one, "shape", ())  # of an array or a tensor
+    return len(shape) > 0 and shape[0] == rows
 
 
 class ThreadBatcher(Batcher):

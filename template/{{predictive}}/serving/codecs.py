@@ -107,17 +107,17 @@ def decode(body: bytes, media_type: str, row_format: RowFormat | None, allow_mis
 
 def _decode_json(body: bytes, row_format: RowFormat | None) -> np.ndarray:
     # without a quotation mark inside the rows there is no text in them, which numpy would blow up to arrays of strings
-    return _to_array(_rows_of(_load_json(body)), row_format, may_hold_text=body.count(b'"') > 2)
+    return _to_array(rows_of(load_json(body)), row_format, may_hold_text=body.count(b'"') > 2)
 
 
 def rows_in(body: bytes, media_type: str) -> list[Any]:
     """The rows of a JSON or JSON Lines body, as they were sent: lists, records or single values. Raises BadRequest."""
     if not body:
         raise EmptyBody("the body is empty; send at least one row")
-    return _rows_of(_load_json(body)) if media_type == JSON else _lines_of(body)
+    return rows_of(load_json(body)) if media_type == JSON else _lines_of(body)
 
 
-def _load_json(text: bytes) -> Any:
+def load_json(text: bytes) -> Any:
     try:
         return orjson.loads(text.removeprefix(BOM))
     except orjson.JSONDecodeError as error:
@@ -125,7 +125,7 @@ def _load_json(text: bytes) -> Any:
         raise MalformedBody(f"the body is not valid JSON: {error}{hint}") from None
 
 
-def _rows_of(document: Any) -> list[Any]:
+def rows_of(document: Any) -> list[Any]:
     if isinstance(document, dict):
         document = _rows_of_object(document)
     if not isinstance(document, list):
@@ -169,7 +169,7 @@ def _decode_json_lines(body: bytes, row_format: RowFormat | None) -> np.ndarray:
 
 
 def _lines_of(body: bytes) -> list[Any]:
-    rows = [_load_json(line) for line in body.removeprefix(BOM).splitlines() if line.strip()]
+    rows = [load_json(line) for line in body.removeprefix(BOM).splitlines() if line.strip()]
     return [row["features"] if _is_features(row) else row for row in rows]
 
 

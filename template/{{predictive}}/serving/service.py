@@ -99,7 +99,7 @@ class Service(Generic[AnyBatcher]):
         """
         try:
             rows = self.handler.decode(file.read_bytes(), codecs.JSON)
-            if isinstance(rows, tables.Table):
+            if isinstance(rows, tables.Table) and all(column.ndim == 1 for column in rows.columns.values()):
                 self.handler.row_format = tables.with_example(self.handler.row_format, rows)
             predictions = self.handler.predict(self.model, rows)
             require_one_per_row(predictions, len(rows))

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 Sends the requests of the contract suite (do/lib/checks/http) to a server, and prints one line for each check.
-Answers are compared with those that do/train noted for the sample model. For any other model, and with
---rows or example_request.json, they are compared with what the model in --model answers through the
-project's own handler; without either, rows are made up.
+The requests are made from the rows in --rows, else in example_request.json, else in the sample model's request.
+Answers are compared with what the model in --model answers through the project's own handler, or with what
+do/train noted for the sample model. If there is no example, rows are made up for models that are known to take
+numbers; the last line then says so.
 
 examples:
   do/test                                  the server that do/serve runs in another terminal
@@ -88,7 +89,7 @@ def run_contract(url: str, options: argparse.Namespace) -> int:
         environment.serving_python()  # here, so that setting it up is seen and is not counted as start time
     with local_server.running(model_dir) if options.serve else probe.listening(url) as tested:
         results = list(reporting.shown(contract(tested, expected), quiet=options.json))
-    return reporting.report("url", tested, results, options.json)
+    return reporting.report("url", tested, results, options.json, expected.note)
 
 
 def run_endpoint(options: argparse.Namespace) -> int:
@@ -101,7 +102,7 @@ def run_endpoint(options: argparse.Namespace) -> int:
     endpoint.require_serving(client.aws)
     expected = reference.load(options.rows, options.model.resolve() if options.model else None)
     results = list(reporting.shown(suite.run(client, expected, checks()), quiet=options.json))
-    return reporting.report("endpoint", names.project(), results, options.json)
+    return reporting.report("endpoint", names.project(), results, options.json, expected.note)
 
 
 def run_image(options: argparse.Namespace) -> int:
@@ -119,7 +120,7 @@ def run_image(options: argparse.Namespace) -> int:
     with Subject(chosen, image, model_dir) as subject:
         results = list(reporting.shown(contract(subject.shared().url, expected), quiet=options.json))
         results += reporting.shown(suite.run(subject, expected, suite.all_checks()), quiet=options.json)
-    return reporting.report("image", image.name, results, options.json)
+    return reporting.report("image", image.name, results, options.json, expected.note)
 
 
 def contract(url: str, expected: Reference) -> Iterator[Result]:

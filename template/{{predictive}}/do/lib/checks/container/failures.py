@@ -8,12 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-import numpy as np
-
 from lib.checks.container.subject import Started, Subject
 from lib.checks.container.suite import check
 from lib.checks.container.traffic import Caller
-from lib.checks.http.http_client import JSON, encode
 from lib.checks.http.reference import Reference
 from lib.checks.results import Mismatch, NotApplicable, Observation, expect
 from lib.local import server as local_server
@@ -122,8 +119,7 @@ def leave_little_memory(started: Started) -> None:
 
 def exhaust_memory(started: Started, reference: Reference) -> None:
     """Send large requests until a process was killed. Raises Mismatch when none is."""
-    width = len(encode(reference.rows[:1], JSON))
-    body = encode(np.resize(reference.rows, (LARGE_BODY // width, *reference.rows.shape[1:])), JSON)
+    body, _ = reference.repeated(LARGE_BODY, LARGE_BODY)
     caller = Caller(started.port, reference)
     end = time.monotonic() + OUT_OF_MEMORY_SECONDS
     while time.monotonic() < end:

@@ -92,7 +92,7 @@ def send_padded(caller: Caller, size: int) -> int:
     """The status for a good request that blanks make this large; 0 without an answer."""
     try:
         with closing(caller.connect()) as connection:
-            return connection.post(caller.bodies[0].ljust(size))[0]
+            return connection.post(caller.requests[0][0].ljust(size))[0]
     except OSError:
         return 0
 

@@ -7,9 +7,11 @@ import json
 from lib.checks.container.subject import Subject
 from lib.checks.container.suite import check
 from lib.checks.container.traffic import Caller
-from lib.checks.http.http_client import CSV, Client
+from lib.checks.http.http_client import Client
 from lib.checks.http.reference import Reference
 from lib.checks.results import Observation, expect
+from lib.model import documents
+from lib.model.documents import CSV
 
 KEYS = {"time", "level", "source", "message"}
 SECRET_NUMBER = "0.98765432101"
@@ -30,7 +32,7 @@ def every_log_line_is_a_JSON_object_on_standard_output(subject: Subject, referen
 @check
 def no_request_data_is_in_the_log(subject: Subject, reference: Reference) -> Observation:
     started = subject.shared()
-    width = reference.rows[0].size
+    width = len(documents.leaves(reference.rows[0])) if not reference.undivided else 1
     headers = {"content_type": CSV, "x_amzn_sagemaker_custom_attributes": SECRET_TEXT}
     with Client(started.url) as client:
         for body in (f"{SECRET_NUMBER}," * (width - 1) + SECRET_NUMBER, SECRET_TEXT, f"{SECRET_TEXT}," * width):

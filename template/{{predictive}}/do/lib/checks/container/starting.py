@@ -57,11 +57,12 @@ def it_serves_as_a_numeric_user_that_is_not_root(subject: Subject, reference: Re
 @check
 def it_serves_without_network_and_finds_itself_healthy(subject: Subject, reference: Reference) -> Observation:
     caller = Caller(0, reference)
+    body, expected = caller.requests[0]
     with subject.run("--network", "none") as container:
         health = wait_until_healthy(container, health_command(container))
-        answer = inside(container, "python", "-c", ASK_INSIDE, caller.bodies[0].decode())
+        answer = inside(container, "python", "-c", ASK_INSIDE, body.decode())
     status, _, text = answer.stdout.partition(" ")
-    problem = answer.stderr or caller.problem(int(status), text.encode(), reference.predictions[[0]])
+    problem = answer.stderr or caller.problem(int(status), text.encode(), expected)
     return expect(health == "healthy" and not problem, "healthy, and a prediction", f"{health}, {problem or 'it'}")
 
 

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-import numpy as np
-
 from lib.checks.container.subject import Subject
 from lib.checks.container.suite import check
 from lib.checks.container.traffic import Caller
-from lib.checks.http.http_client import JSON, encode
 from lib.checks.http.reference import Reference
 from lib.checks.results import Mismatch, Observation, expect
+from lib.model.predictions import Predictions
 
 THREADS = 16
 LOAD_SECONDS = 3
@@ -26,6 +24,7 @@ STOP_SECONDS = 10
 MARGIN = 0.25
 ENOUGH_SECONDS = 1  # that each request takes beside the others, so that some are in flight when the signal comes
 MOST_ROWS = 100_000
+MOST_BYTES = 24 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,10 @@ def after_SIGTERM_requests_in_flight_finish_and_new_ones_are_refused(
 ) -> Observation:
     started = subject.shared()
     caller = Caller(started.port, reference)
-    rows = enough_rows(caller)
+    body, expected = enough_rows(caller)
     stop = threading.Event()
     with ThreadPoolExecutor(THREADS) as threads:
-        sending = [threads.submit(send_until, stop, caller, rows) for _ in range(THREADS)]
+        sending = [threads.submit(send_until, stop, caller, body) for _ in range(THREADS)]
         time.sleep(LOAD_SECONDS)
         signalled = time.monotonic()
         started.container.stop()
@@ -62,7 +61,7 @@ def after_SIGTERM_requests_in_flight_finish_and_new_ones_are_refused(
     sent = [one for future in sending for one in future.result()]
     in_flight = [one for one in sent if one.began < signalled - MARGIN and one.ended > signalled]
     new = [one for one in sent if one.began > signalled + MARGIN]
-    wrong = [problem for one in sent if one.answer and (problem := problem_with(one, caller, len(rows)))]
+    wrong = [problem for one in sent if one.answer and (problem := problem_with(one, caller, expected))]
     wrong += ["one in flight was refused" for one in in_flight if not one.answer]
     wrong += ["a new one was answered" for one in new if one.answer]
     return expect(
@@ -73,25 +72,23 @@ def after_SIGTERM_requests_in_flight_finish_and_new_ones_are_refused(
     )
 
 
-def enough_rows(caller: Caller) -> np.ndarray:
-    """Rows of which THREADS requests at once take ENOUGH_SECONDS. Raises Mismatch where they aren't answered."""
+def enough_rows(caller: Caller) -> tuple[bytes, Predictions]:
+    """A body and its answer, of which THREADS at once take ENOUGH_SECONDS. Raises Mismatch if they aren't answered."""
     count = 1000
     while True:
-        rows = np.resize(caller.reference.rows, (count, *caller.reference.rows.shape[1:]))
-        body = encode(rows, JSON)
+        load = caller.reference.repeated(count, MOST_BYTES)
         with ThreadPoolExecutor(THREADS) as threads:
-            sent = list(threads.map(partial(send, caller), [body] * THREADS))
+            sent = list(threads.map(partial(send, caller), [load[0]] * THREADS))
         for one in sent:
-            if problem := problem_with(one, caller, count) if one.answer else "no answer":
+            if problem := problem_with(one, caller, load[1]) if one.answer else "no answer":
                 raise Mismatch("an answer", problem)
         if median(one.ended - one.began for one in sent) >= ENOUGH_SECONDS or count >= MOST_ROWS:
-            return rows
+            return load
         count *= 2
 
 
-def send_until(stop: threading.Event, caller: Caller, rows: np.ndarray) -> list[Sent]:
+def send_until(stop: threading.Event, caller: Caller, body: bytes) -> list[Sent]:
     """Send the same request over and over."""
-    body = encode(rows, JSON)
     sent = []
     while not stop.is_set():
         sent.append(send(caller, body))
@@ -111,8 +108,7 @@ def send(caller: Caller, body: bytes) -> Sent:
     return Sent(began, time.monotonic(), answer)
 
 
-def problem_with(one: Sent, caller: Caller, rows: int) -> str:
-    """How the answer differs from the model's own predictions for these rows, in words; empty where it doesn't."""
+def problem_with(one: Sent, caller: Caller, expected: Predictions) -> str:
+    """How the answer differs from the model's own predictions, in words; empty if it doesn't."""
     assert one.answer
-    expected = np.resize(caller.reference.predictions, (rows, *caller.reference.predictions.shape[1:]))
     return caller.problem(*one.answer, expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import threading
@@ -10,10 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
-import numpy as np
+import httpx
 
-from lib.checks.http.http_client import JSON, encode
+from lib.checks.http.expectations import expect_answer
 from lib.checks.http.reference import Reference
+from lib.checks.results import Mismatch
+from lib.model.documents import JSON
+from lib.model.predictions import Predictions
 
 TIMEOUT = 60  # seconds, as SageMaker's own
 HEAD = f"POST /invocations HTTP/1.1\r\nHost: check\r\nContent-Type: {JSON}\r\nContent-Length: {{}}\r\n\r\n"
@@ -53,7 +55,7 @@ class Caller:
     def __init__(self, port: int, reference: Reference) -> None:
         self.port = port
         self.reference = reference
-        self.bodies = [encode(reference.rows[[number]], JSON) for number in range(len(reference.rows))]
+        self.requests = [reference.request(chosen=[number]) for number in range(reference.count)]
         self._right: dict[int, bytes] = {}  # answers that were compared with the model's already
 
     def connect(self) -> Connection:
@@ -62,27 +64,32 @@ class Caller:
 
     def ask(self, number: int, connection: Connection | None = None) -> str:
         """What is wrong with the answer to request `number`; empty where it is the model's own."""
-        chosen = number % len(self.bodies)
+        chosen = number % len(self.requests)
+        sent, expected = self.requests[chosen]
         try:
             if connection:
-                status, body = connection.post(self.bodies[chosen])
+                status, body = connection.post(sent)
             else:
                 with closing(self.connect()) as own:
-                    status, body = own.post(self.bodies[chosen])
+                    status, body = own.post(sent)
         except OSError as error:
             return f"no answer ({type(error).__name__}: {error})"
         if status == 200 and body == self._right.get(chosen):
             return ""
-        problem = self.problem(status, body, self.reference.predictions[[chosen]])
+        problem = self.problem(status, body, expected)
         if not problem:
             self._right[chosen] = body
         return problem
 
-    def problem(self, status: int, body: bytes, expected: np.ndarray) -> str:
-        """How an answer differs from these predictions, in words; empty where it doesn't."""
-        if status != 200:
-            return f"{status} {body[:80].decode(errors='replace')}"
-        return self.reference.difference(json.loads(body)["predictions"], expected)
+    def problem(self, status: int, body: bytes, expected: Predictions) -> str:
+        """How an answer differs from these predictions, in words; empty if it doesn't."""
+        try:
+            expect_answer(
+                httpx.Response(status, content=body, headers={"content-type": JSON}), self.reference, expected
+            )
+        except Mismatch as mismatch:
+            return mismatch.observation.seen
+        return ""
 
 
 def many(count: int, threads: int, caller: Caller) -> list[str]:

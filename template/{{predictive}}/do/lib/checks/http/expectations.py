@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from lib.checks.http.http_client import media_type, predictions_of
 from lib.checks.http.reference import Reference
-from lib.checks.results import Observation, expect
+from lib.checks.results import Mismatch, Observation, expect
+from lib.model.documents import CSV
+from lib.model.predictions import Predictions
 
 if TYPE_CHECKING:
     import httpx
@@ -16,16 +18,33 @@ if TYPE_CHECKING:
 LEAKS = re.compile(r"Traceback|File \"|/site-packages/|/serving/|\.py\b|line \d+, in ")
 
 
-def expect_predictions(
-    seen: Any, reference: Reference, expected: np.ndarray | None = None, as_csv: bool = False
+def expect_answer(
+    response: httpx.Response, reference: Reference, predictions: Predictions | None = None
 ) -> Observation:
-    """Predictions are the model's own: for all of the reference's rows, or those expected."""
-    wanted = reference.predictions if expected is None else expected
-    if as_csv and wanted.shape[1:] == (1,):
-        seen = [[value] for value in seen]  # in CSV a list of one value looks like the value
-    how = f"within {reference.relative_tolerance:.0e}" if reference.relative_tolerance else "exactly"
-    difference = reference.difference(seen, wanted)
+    """The answer holds the model's own predictions: for all of the example's rows, or those given."""
+    if reference.answer:
+        return _expect_same(response, reference.answer)
+    seen = predictions_of(response)
+    wanted = reference.predictions if predictions is None else predictions
+    how = "exactly" if wanted.is_exact else "within rounding errors"
+    difference = wanted.difference_in_csv(seen) if media_type(response) == CSV else wanted.difference(seen)
     return expect(not difference, f"{how} the model's own predictions ({len(wanted)})", difference or "them")
+
+
+def _expect_same(response: httpx.Response, answer: str) -> Observation:
+    """The answer is what the project's own handler writes."""
+    if response.status_code != 200:
+        raise Mismatch("200", f"{response.status_code}: {response.text[:200]}")
+    same = response.content == answer.encode() or _document(response.text) == _document(answer) is not None
+    return expect(same, f"the handler's own answer {answer[:80]!r}", "it" if same else repr(response.text[:80]))
+
+
+def _document(text: str) -> Any:
+    """The numbers of a JSON text in ten digits, so that sums in another order don't count; None for other text."""
+    try:
+        return json.loads(text, parse_float=lambda digits: f"{float(digits):.9e}")
+    except ValueError:
+        return None
 
 
 def expect_error(response: httpx.Response, status: int, *codes: str, mentions: str = "") -> Observation:

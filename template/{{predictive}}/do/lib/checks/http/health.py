@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
-from lib.checks.http.http_client import CSV, Client, encode
+from lib.checks.http.http_client import Client
 from lib.checks.http.pinging import LIMIT, timed_ping
 from lib.checks.http.reference import Reference
 from lib.checks.http.suite import check
@@ -15,6 +13,7 @@ from lib.checks.results import Observation, expect
 
 LOAD_THREADS = 8
 LOAD_ROWS = 100
+LOAD_BYTES = 1024 * 1024
 LOAD_REQUESTS = 200  # by each thread at most, so that the load ends by itself
 PINGS = 10
 
@@ -28,10 +27,10 @@ def ping_answers_200_within_2_seconds(client: Client, reference: Reference) -> O
 @check
 def ping_answers_within_2_seconds_under_load(client: Client, reference: Reference) -> Observation:
     stop = threading.Event()
-    rows = np.resize(reference.rows, (LOAD_ROWS, *reference.rows.shape[1:]))
+    body, _ = reference.repeated(LOAD_ROWS, LOAD_BYTES)
     with ThreadPoolExecutor(LOAD_THREADS) as threads:
         for _ in range(LOAD_THREADS):
-            threads.submit(keep_busy, client, encode(rows, CSV), stop)
+            threads.submit(keep_busy, client, body, stop)
         try:
             pings = [timed_ping(client, pause=0.1) for _ in range(PINGS)]
         finally:
@@ -50,4 +49,4 @@ def keep_busy(client: Client, body: bytes, stop: threading.Event) -> None:
     for _ in range(LOAD_REQUESTS):
         if stop.is_set():
             return
-        client.invoke(body, CSV)
+        client.invoke(body)

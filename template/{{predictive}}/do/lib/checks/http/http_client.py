@@ -1,4 +1,4 @@
-"""Requests to the server under test, and the four formats of rows and predictions."""
+"""Requests to the server under test, and the four formats of predictions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ import numpy as np
 
 from lib.checks.results import Mismatch, NoAnswer
 from lib.local import probe
-
-JSON = "application/json"
-CSV = "text/csv"
-JSON_LINES = "application/jsonlines"
-NPY = "application/x-npy"
-CONTENT_TYPES = (JSON, CSV, JSON_LINES, NPY)
+from lib.model.documents import CONTENT_TYPES, CSV, JSON, JSON_LINES, NPY
 
 
 class Client:
@@ -58,24 +53,6 @@ class Client:
         return self.request("POST", "/invocations", body, content_type=content_type, accept=accept, **headers)
 
 
-def encode(rows: np.ndarray, content_type: str) -> bytes:
-    """Rows as the body of a request."""
-    if content_type == NPY:
-        stream = io.BytesIO()
-        np.save(stream, rows)
-        return stream.getvalue()
-    return encode_values(rows.tolist() if content_type != CSV else rows.reshape(len(rows), -1).tolist(), content_type)
-
-
-def encode_values(rows: list[Any], content_type: str) -> bytes:
-    """Rows that may hold anything, not only numbers, as a text body."""
-    if content_type == JSON:
-        return json.dumps({"instances": rows}).encode()
-    if content_type == JSON_LINES:
-        return "".join(json.dumps(row) + "\n" for row in rows).encode()
-    return "".join(",".join(map(str, row)) + "\n" for row in rows).encode()
-
-
 def predictions_of(response: httpx.Response) -> Any:
     """The predictions in an answer, by its content type. Raises Mismatch for anything that isn't a good answer."""
     if response.status_code != 200:
@@ -101,18 +78,8 @@ def _decode_json(content: bytes) -> Any:
     return document["predictions"]
 
 
-def _decode_csv(content: bytes) -> Any:
-    rows = [[_cell(text) for text in row] for row in csv.reader(io.StringIO(content.decode(), newline=""))]
-    return [row[0] if len(row) == 1 else row for row in rows]
-
-
-def _cell(text: str) -> Any:
-    if text in ("True", "False"):
-        return text == "True"
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _decode_csv(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode(), newline="")))
 
 
 def _decode_json_lines(content: bytes) -> Any:

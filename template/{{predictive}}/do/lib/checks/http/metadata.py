@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from lib.checks.http.expectations import expect_error
-from lib.checks.http.http_client import JSON, Client, encode, media_type
+from lib.checks.http.http_client import Client, media_type
 from lib.checks.http.reference import Reference
 from lib.checks.http.suite import check, check_each
 from lib.checks.results import Mismatch, Observation, expect
@@ -19,7 +19,7 @@ COUNTER = "serving_predicted_rows_total"
 
 @check
 def a_given_request_id_is_sent_back(client: Client, reference: Reference) -> Observation:
-    response = client.invoke(encode(reference.rows, JSON), x_request_id=GIVEN_ID)
+    response = client.invoke(reference.example.body, x_request_id=GIVEN_ID)
     seen = str(response.headers.get("x-request-id"))
     return expect(response.status_code == 200 and seen == GIVEN_ID, GIVEN_ID, f"{seen} with {response.status_code}")
 
@@ -34,20 +34,20 @@ def a_given_request_id_is_in_an_error(client: Client, reference: Reference, body
 
 @check
 def a_request_without_an_id_gets_one_of_its_own(client: Client, reference: Reference) -> Observation:
-    ids = [client.invoke(encode(reference.rows, JSON)).headers.get("x-request-id", "") for _ in range(2)]
+    ids = [client.invoke(reference.example.body).headers.get("x-request-id", "") for _ in range(2)]
     return expect(all(ids) and ids[0] != ids[1], "two different ids", " and ".join(map(repr, ids)))
 
 
 @check
 def a_request_id_that_could_forge_log_lines_is_replaced(client: Client, reference: Reference) -> Observation:
-    response = client.invoke(encode(reference.rows, JSON), x_request_id=UNSAFE_ID)
+    response = client.invoke(reference.example.body, x_request_id=UNSAFE_ID)
     seen = response.headers.get("x-request-id", "")
     return expect(bool(seen) and seen != UNSAFE_ID, "an id of the server's own", repr(seen))
 
 
 @check_each({"an answer": True, "an error": False})
 def custom_attributes_are_sent_back_with(client: Client, reference: Reference, good: bool) -> Observation:
-    body = encode(reference.rows, JSON) if good else b""
+    body = reference.example.body if good else b""
     response = client.invoke(body, x_amzn_sagemaker_custom_attributes=ATTRIBUTES)
     seen = str(response.headers.get("x-amzn-sagemaker-custom-attributes"))
     expect((response.status_code == 200) == good, "200" if good else "an error", str(response.status_code))
@@ -57,11 +57,11 @@ def custom_attributes_are_sent_back_with(client: Client, reference: Reference, g
 @check
 def metrics_count_the_predicted_rows(client: Client, reference: Reference) -> Observation:
     before = counter(client)
-    client.invoke(encode(reference.rows, JSON))
+    client.invoke(reference.example.body)
     growth = counter(client) - before
     # another client may be served at the same time
     return expect(
-        growth >= len(reference.rows), f"{COUNTER} to grow by {len(reference.rows)} or more", f"by {growth:g}"
+        growth >= reference.predicted, f"{COUNTER} to grow by {reference.predicted} or more", f"by {growth:g}"
     )
 
 

@@ -1,63 +1,139 @@
-"""What the answers of a server are compared with: rows, and the model's own predictions for them."""
+"""What the answers of a server are compared with: an example request, and the model's own predictions for it."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lib.checks.results import NotApplicable
 from lib.cli import ROOT, ExitCode, VerbError
 from lib.local import environment
-from lib.model import artifacts, example
+from lib.model import artifacts, documents, example
+from lib.model.documents import JSON, Example, Unsendable
+from lib.model.predictions import Predictions
 
-# Sums of floats may come out differently when rows are predicted in other groups (matrix products, not trees);
-# the sample model's own tolerance, in expected.json, is stricter.
-ROUNDING_ERRORS = 64
+NOTHING_TO_ASK = 6  # answers.py: without an example there is no request to make
+MADE_UP = "the rows were made up: write a request of yours into example_request.json, and run do/test again"
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A model's rows and predictions. Both arrays have one item a row."""
+    """An example request and the model's own predictions for it; what is known of the rows that the model takes."""
 
-    rows: np.ndarray
-    predictions: np.ndarray
-    relative_tolerance: float  # of the largest prediction; 0 asks for the same bits in the model's own type
+    example: Example
+    predictions: Predictions  # empty if `answer` is compared instead
     columns: tuple[str, ...] = ()
+    shape: tuple[int, ...] | None = None  # of one row; None if the model doesn't tell
+    matrix: bool = True  # rows are read as numbers, in every form, and anything else is refused
+    own_decode: bool = False  # the owner's code reads the requests, with refusals of its own
     allow_missing: bool = False
+    undivided: str = ""  # why the rows can't be sent alone or in other numbers
+    answer: str = ""  # the whole answer of a handler that writes its own
+    refused: Mapping[str, str] = field(default_factory=dict)  # forms that the handler doesn't read, and why
+    differing: Mapping[str, Predictions] = field(default_factory=dict)  # forms that it reads in another way
+    unwritable: Mapping[str, str] = field(default_factory=dict)  # content types that it can't answer with, and why
+    note: str = ""  # for the last line of a report
 
-    def difference(self, seen: Any, expected: np.ndarray) -> str:
-        """How answers differ from the expected predictions, in words; empty where they agree."""
-        text = expected.dtype.kind in "OSU"
+    @property
+    def rows(self) -> list[Any]:
+        """The example's rows. Raises NotApplicable if it has none that can be told apart."""
+        if self.undivided or self.example.rows is None:
+            raise NotApplicable(self.undivided or "the example request is not a list of rows")
+        return self.example.rows
+
+    @property
+    def count(self) -> int:
+        """How many different requests can be made of the example: one for each row, or the example itself."""
+        return 1 if self.undivided else len(self.rows)
+
+    @property
+    def predicted(self) -> int:
+        """How many rows the server has to predict for the example, at least."""
+        return 1 if self.answer else len(self.predictions)
+
+    @property
+    def needs_every_form(self) -> bool:
+        """Whether a server has to read the rows in every form, because they are nothing but numbers."""
+        return self.matrix and self.shape is not None
+
+    def request(self, form: str = JSON, chosen: Sequence[int] | None = None) -> tuple[bytes, Predictions]:
+        """A body with all rows, or with those chosen, and what the model predicts. Raises NotApplicable."""
+        if form == JSON and (chosen is None or self.undivided):
+            return self.example.body, self.predictions
+        if form in self.refused and not self.needs_every_form:
+            raise NotApplicable(self.refused[form])
+        rows = self.rows if chosen is None else [self.rows[number] for number in chosen]
+        predictions = self.differing.get(form, self.predictions)
+        return self.body(rows, form), predictions if chosen is None else predictions.take(chosen)
+
+    def body(self, rows: list[Any], form: str = JSON) -> bytes:
+        """Any rows as a body. Raises NotApplicable."""
         try:
-            array = np.asarray(seen, dtype=object if text else None)
-        except ValueError:
-            return f"predictions of different lengths: {str(seen)[:80]}"
-        if not text and array.dtype.kind not in "biuf":
-            return f"{str(seen)[:80]}, which are not all numbers"
-        if array.shape != expected.shape:
-            return f"predictions of shape {list(array.shape)} instead of {list(expected.shape)}"
-        agree = self._agree(array, expected)
-        if agree.all():
-            return ""
-        first = tuple(np.argwhere(~agree)[0])
-        return f"{array[first]} instead of {expected[first]} for row {first[0] + 1}"
+            return self.example.encode(rows, form, self.columns)
+        except Unsendable as reason:
+            raise NotApplicable(str(reason)) from None
 
-    def _agree(self, array: np.ndarray, expected: np.ndarray) -> np.ndarray:
-        if expected.dtype.kind != "f":
-            return np.asarray(array == expected)
-        if not self.relative_tolerance:
-            return array.astype(expected.dtype) == expected  # any text that stands for the same float32 will do
-        return np.abs(array - expected) <= self.relative_tolerance * np.abs(expected).max()
+    def repeated(self, count: int, most_bytes: int, form: str = JSON) -> tuple[bytes, Predictions]:
+        """So many rows, or as many as fit into a body of this size. Raises NotApplicable."""
+        if self.undivided:
+            return self.request(form)
+        width = max(len(self.body([row], form)) for row in self.rows)
+        fitting = max(1, min(count, most_bytes // width))
+        return self.request(form, [number % len(self.rows) for number in range(fitting)])
+
+    def lists(self) -> list[list[Any]]:
+        """The rows as lists of values. Raises NotApplicable if they are anything else."""
+        rows = [documents.as_list(row, self.columns) for row in self.rows]
+        if not all(isinstance(row, list) and row for row in rows):
+            raise NotApplicable("a row of this model is a single value")
+        return rows
+
+    def in_lists(self, rows: list[Any], content_type: str = JSON) -> bytes:
+        """Rows of lists as a body, even if the example's own rows are records. Raises NotApplicable."""
+        return self.body(rows, "instances" if content_type == JSON else content_type)
+
+    def with_width(self, difference: int, content_type: str = JSON) -> bytes:
+        """The example's rows with one value more (1) or fewer (-1) in each. Raises NotApplicable."""
+        self.require_shape()
+        rows = [documents.with_width(row, difference) for row in self.lists()]
+        if not documents.leaves(rows):
+            raise NotApplicable("the model has one column")
+        return self.in_lists(rows, content_type)
+
+    def require_shape(self) -> None:
+        """Raise NotApplicable unless the number of columns is known and checked."""
+        self.require_default_decode()
+        if not self.shape:
+            raise NotApplicable("the model doesn't tell how many columns it expects")
+
+    def require_default_decode(self) -> None:
+        """Raise NotApplicable if the owner's code reads the requests."""
+        if self.own_decode:
+            raise NotApplicable("the project's handler reads requests in its own way")
+
+    def require_numbers(self) -> None:
+        """Raise NotApplicable unless anything but a number is refused."""
+        self.require_default_decode()
+        if not self.matrix:
+            raise NotApplicable("the model's columns are not known to hold only numbers")
+
+    def require_writable(self, accept: str) -> None:
+        """Raise NotApplicable if the predictions can't be written as this content type."""
+        reason = self.unwritable.get(accept)
+        if reason and (self.answer or not self.predictions.is_one_array_of_numbers):
+            raise NotApplicable(f"the project's handler can't answer so: {reason}")
 
 
 def load(request: Path | None, model_dir: Path | None) -> Reference:
-    """The sample model's expected answers where it is the one served, else what the model in `model_dir` answers.
+    """The sample model's expected answers if it is the one served, else what the model in `model_dir` answers.
 
-    The rows are those of `request`, else of example_request.json, else made up. Raises VerbError.
+    The request is `request`, else example_request.json, else made up. Raises VerbError.
     """
     if not request and example.OWN_REQUEST.exists():
         request = example.OWN_REQUEST
@@ -68,13 +144,15 @@ def load(request: Path | None, model_dir: Path | None) -> Reference:
 
 def _of_sample() -> Reference:
     expected = json.loads(artifacts.EXPECTED.read_text())
-    request = json.loads(example.SAMPLE_REQUEST.read_text())
+    request = documents.read(example.SAMPLE_REQUEST.read_bytes())
+    predictions = np.array(expected["predictions"], dtype=expected["dtype"])
+    assert request.rows is not None
     return Reference(
-        rows=np.array(request["instances"], dtype=np.float64),
-        predictions=np.array(expected["predictions"], dtype=expected["dtype"]),
-        relative_tolerance=expected["relative_tolerance"],
+        example=request,
+        predictions=Predictions.of(predictions, expected["relative_tolerance"]),
         columns=tuple(expected["columns"] or ()),
-        allow_missing=expected["allow_missing"],
+        shape=np.shape(request.rows)[1:],
+        allow_missing=expected.get("allow_missing", False),
     )
 
 
@@ -82,14 +160,35 @@ def _of_model(request: Path | None, model_dir: Path) -> Reference:
     if request and not request.is_file():
         raise VerbError(f"there is no file {request}", ExitCode.MISSING_FILE)
     answers = _ask_model(request, model_dir)
-    predictions = np.array(answers["predictions"], dtype=answers["dtype"])
-    exact = predictions.dtype.kind != "f"
+    return of_answers(answers, request.read_bytes() if request else answers["request"].encode())
+
+
+def of_answers(answers: Mapping[str, Any], body: bytes) -> Reference:
+    """From the document that answers.py prints for a request's body."""
+    forms = answers["forms"]
     return Reference(
-        rows=np.array(answers["rows"], dtype=np.float64),
-        predictions=predictions,
-        relative_tolerance=0 if exact else float(ROUNDING_ERRORS * np.finfo(predictions.dtype).eps),
-        columns=tuple(answers["columns"] or ()),
+        example=documents.read(body),
+        predictions=_predictions(answers),
+        columns=tuple(answers["columns"]),
+        shape=None if answers["shape"] is None else tuple(answers["shape"]),
+        matrix=answers["matrix"],
+        own_decode=answers["own_decode"],
         allow_missing=answers["allow_missing"],
+        undivided=answers["undivided"],
+        answer=answers.get("answer", ""),
+        refused={form: answer["refused"] for form, answer in forms.items() if "refused" in answer},
+        differing={form: _predictions(answer) for form, answer in forms.items() if "predictions" in answer},
+        unwritable={accept: reason for accept, reason in answers["writes"].items() if reason},
+        note=MADE_UP if answers["made_up"] else "",
+    )
+
+
+def _predictions(answer: Mapping[str, Any]) -> Predictions:
+    if answer["predictions"] is None:
+        return Predictions({}, {})
+    dtypes = answer["dtypes"]
+    return Predictions.of(
+        {name: np.array(output, dtype=dtypes[name]) for name, output in answer["predictions"].items()}
     )
 
 
@@ -100,6 +199,9 @@ def _ask_model(request: Path | None, model_dir: Path) -> dict[str, Any]:
     done = subprocess.run([*command, str(request)] if request else command, capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
+        if done.returncode == NOTHING_TO_ASK:
+            raise VerbError(lines[-1], ExitCode.FAILED)
         code = ExitCode.MISSING_FILE if done.returncode == ExitCode.MISSING_FILE else ExitCode.FAILED
         raise VerbError(f"can't tell what the model itself answers: {lines[-1]}", code)
-    return json.loads(done.stdout.splitlines()[-1])
+    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return document

@@ -18,11 +18,13 @@ def shown(results: Iterable[Result], quiet: bool) -> Iterator[Result]:
         yield result
 
 
-def report(kind: str, tested: str, results: list[Result], as_json: bool) -> int:
-    """Print what all results come to; the exit code."""
+def report(kind: str, tested: str, results: list[Result], as_json: bool, note: str = "") -> int:
+    """Print what all results come to, and a note on what was tested; the exit code."""
     failed = sum(result.outcome == "FAIL" for result in results)
     if as_json:
-        print(json.dumps({kind: tested, "failed": failed, "checks": [asdict(result) for result in results]}, indent=2))
+        document = {kind: tested, "failed": failed, "checks": [asdict(result) for result in results]}
+        print(json.dumps(document | ({"note": note} if note else {}), indent=2))
     else:
-        print(f"{len(results)} checks of {tested}: {'all is well' if not failed else f'{failed} failed'}")
+        outcome = f"{failed} failed" if failed else "all is well"
+        print(f"{len(results)} checks of {tested}: {outcome}" + (f" ({note})" if note else ""))
     return ExitCode.FAILED if failed else ExitCode.OK

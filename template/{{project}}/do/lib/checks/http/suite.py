@@ -66,6 +66,8 @@ def _run_one(one: Check, client: object, reference: object) -> Result:
         return Result(one.topic, one.name, "n/a", "", str(reason))
     except NoAnswer as reason:
         return Result(one.topic, one.name, "FAIL", "an answer", str(reason))
+    except Exception as error:  # an answer of a form that nobody thought of
+        return Result(one.topic, one.name, "FAIL", "an answer that can be read", f"{type(error).__name__}: {error}")
 
 
 def _topic(function: Callable[..., Observation]) -> str:
