@@ -60,6 +60,7 @@ def checks(done: Done) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 
+@pytest.mark.alone
 def test_a_good_server_passes_every_check(ready: Path) -> None:
     with running(RightServer()) as url:
         done = verb(ready, "test", "--url", url)

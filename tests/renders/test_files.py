@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import itertools
 import json
@@ -89,17 +90,27 @@ def test_no_layer_hides_an_answer() -> None:
 
 @every_render
 def test_no_template_mark_is_left(render: Render, answers: Answers) -> None:
-    marked = [name for name, path in files_of(render(**answers)).items() if TEMPLATE_MARK.search(path.read_text())]
+    marked = [name for name, path in files_of(render(**answers)).items() if has_template_mark(path.read_text())]
 
     assert marked == []
+
+
+@functools.cache
+def has_template_mark(text: str) -> bool:
+    return bool(TEMPLATE_MARK.search(text))
 
 
 @every_render
 def test_text_ends_in_one_newline_and_lines_in_no_space(render: Render, answers: Answers) -> None:
     for name, path in files_of(render(**answers)).items():
-        text = path.read_text()
-        assert not text or (text.endswith("\n") and not text.endswith("\n\n")), name
-        assert not re.search(r"[ \t]+$", text, re.MULTILINE), name
+        assert ends_well(path.read_text()), name
+
+
+@functools.cache
+def ends_well(text: str) -> bool:
+    """Whether a text ends in one newline, if it has any, and its lines in no space."""
+    ends_in_one = not text or (text.endswith("\n") and not text.endswith("\n\n"))
+    return ends_in_one and not re.search(r"[ \t]+$", text, re.MULTILINE)
 
 
 @every_render
@@ -123,12 +134,19 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 @every_render
 def test_every_file_parses(render: Render, answers: Answers) -> None:
     for name, path in files_of(render(**answers)).items():
-        text = path.read_text()
-        parse = parse_python if text.startswith("#!/usr/bin/env python3") else PARSERS.get(path.suffix, str)
-        try:
-            parse(text)
-        except (ValueError, SyntaxError, yaml.YAMLError) as error:
-            pytest.fail(f"{name}: {error}")
+        if problem := syntax_error(path.suffix, path.read_text()):
+            pytest.fail(f"{name}: {problem}")
+
+
+@functools.cache  # most contents are in many projects
+def syntax_error(suffix: str, text: str) -> str:
+    """Why a content does not parse; empty where it does."""
+    parse = parse_python if text.startswith("#!/usr/bin/env python3") else PARSERS.get(suffix, str)
+    try:
+        parse(text)
+    except (ValueError, SyntaxError, yaml.YAMLError) as error:
+        return str(error)
+    return ""
 
 
 @every_render

@@ -106,8 +106,9 @@ NGINX_CONFIGURATION = """
 import runpy, sys
 from pathlib import Path
 names = runpy.run_path("serving/serve", run_name="entrypoint")
-settings = names["from_environment"]({})
-print(names["Supervisor"](settings, Path(sys.argv[1])).nginx_command()[-1])
+settings = names["from_environment"]({"SERVING_WORKERS": "2"})
+values = names["nginx_values"](settings, Path(sys.argv[1]))
+print(names["nginx_command"](Path("serving/nginx.conf"), Path(sys.argv[1]), True, values)[-1])
 """
 
 
@@ -131,7 +132,7 @@ def test_nginx_takes_its_configuration(nginx_configuration: Path, tmp_path: Path
     expect_no_complaint([program, "-t", "-p", str(tmp_path), "-e", "stderr", "-c", str(nginx_configuration)])
 
 
-def test_nginx_passes_requests_to_the_socket_that_the_application_listens_on(nginx_configuration: Path) -> None:
+def test_nginx_passes_requests_to_the_sockets_that_the_workers_listen_on(nginx_configuration: Path) -> None:
     parsed = crossplane.parse(str(nginx_configuration))
     assert parsed["errors"] == []
     servers = [
@@ -144,5 +145,6 @@ def test_nginx_passes_requests_to_the_socket_that_the_application_listens_on(ngi
         if directive["directive"] == "server"
     ]
 
-    assert [arguments[0].partition(":")[0] for arguments in servers] == ["unix"]
-    assert servers[0][0].endswith("/app.sock")
+    sockets = [arguments[0].rpartition("/")[2] for arguments in servers]
+    assert {arguments[0].partition(":")[0] for arguments in servers} == {"unix"}
+    assert sockets == ["worker-0.sock", "worker-1.sock"] * 2

@@ -51,7 +51,11 @@ def project(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
 
 def run(project: Path, *command: str, expect: int = 0) -> str:
     """The output of a verb, which must end with the exit code `expect`."""
-    finished = subprocess.run([sys.executable, *command], cwd=project, capture_output=True, text=True, timeout=600)
+    # uv, which is in this environment, makes others in half the time that pip takes
+    environment = os.environ | {"PATH": f"{os.environ['PATH']}:{Path(sys.executable).parent}"}
+    finished = subprocess.run(
+        [sys.executable, *command], cwd=project, capture_output=True, text=True, timeout=600, env=environment
+    )
     assert finished.returncode == expect, finished.stdout + finished.stderr
     return finished.stdout
 

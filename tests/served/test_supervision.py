@@ -91,6 +91,7 @@ def test_ping_is_503_until_the_model_is_loaded(with_handler: Callable[..., Path]
         server.await_ping(200)
 
 
+@pytest.mark.alone
 @both
 def test_ping_answers_at_once_while_the_model_is_busy(
     with_handler: Callable[..., Path], log: Path, model_server: str

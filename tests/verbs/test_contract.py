@@ -57,6 +57,7 @@ def suite(render: Render) -> Iterator[Suite]:
     sys.path.remove(folder)
 
 
+@pytest.mark.alone
 def test_a_server_that_keeps_the_contract_passes_every_check(suite: Suite) -> None:
     outcomes = suite.outcomes(RightServer())
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import select
+import socket
+
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from serving import errors, service, settings
-from serving.batching import ThreadBatcher
+from serving.batching import Caller, ThreadBatcher
 
 WORKER_CLASS = "gthread"
 SERVICE = service.Service(settings.from_environment(), ThreadBatcher)
@@ -25,7 +28,9 @@ def ping() -> Response:
 def invocations() -> Response:
     """Predict."""
     invocation = SERVICE.begin(request.headers, request.get_data(cache=False))
-    return respond(SERVICE.finish(invocation, SERVICE.batcher.predict(invocation.rows)))
+    connection: socket.socket = request.environ["gunicorn.socket"]
+    caller = Caller(invocation.request_id, lambda: has_hung_up(connection))
+    return respond(SERVICE.finish(invocation, SERVICE.batcher.predict(invocation.rows, caller)))
 
 
 @application.get("/metrics")
@@ -50,6 +55,13 @@ def openapi() -> Response:
 def refuse(error: Exception) -> Response:
     """Any error, in the one shape."""
     return respond(service.refusal(_as_serving_error(error), request.path, request.headers))
+
+
+def has_hung_up(connection: socket.socket) -> bool:
+    """Whether the caller has closed the connection."""
+    hung_up = select.poll()
+    hung_up.register(connection, getattr(select, "POLLRDHUP", 0))  # and POLLHUP, which can't be left out
+    return bool(hung_up.poll(0))
 
 
 def respond(reply: service.Reply) -> Response:

@@ -11,25 +11,41 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from serving import metrics, tables
-from serving.errors import BadRequest, ModelNotReady, PredictionFailed, ServingError, TooManyRequests
+from serving.errors import BadRequest, CallerGone, ModelNotReady, PredictionFailed, ServingError, TooManyRequests
 
 log = logging.getLogger(__name__)
 
 Predict = Callable[[Any], Any]
+PATIENCE = 0.1  # seconds; no caller hangs up sooner, so that nobody is asked whether it has
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who waits for an answer: the request's id, and how to see whether the connection is closed."""
+
+    request_id: str
+    gone: Callable[[], bool]
+
+
+SOMEBODY = Caller("", lambda: False)
 
 
 class Waiting:
     """One request's rows on their way through the model, and what became of them."""
 
-    __slots__ = ("error", "predictions", "rows", "signal")
+    __slots__ = ("caller", "error", "predictions", "rows", "signal", "since")
 
-    def __init__(self, rows: Any, signal: Any) -> None:
+    def __init__(self, rows: Any, signal: Any, caller: Caller = SOMEBODY) -> None:
         self.rows = rows
+        self.caller = caller
+        self.since = time.monotonic()
         self.signal = signal  # what wakes whoever waits for the answer
         self.predictions: Any = None
         self.error: ServingError | None = None
@@ -38,6 +54,11 @@ class Waiting:
     def answered(self) -> bool:
         """Whether it has been predicted, well or not."""
         return self.error is not None or self.predictions is not None
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return time.monotonic() - self.since > PATIENCE and self.caller.gone()
 
     def answer(self) -> Any:
         """The predictions. Raises the ServingError that came instead."""
@@ -57,11 +78,16 @@ class Batcher:
         self._waiting: deque[Waiting] = deque()
         self._mutex = threading.Lock()  # guards _busy, and that nothing is queued without somebody to predict it
         self._busy = False
+        self.predicting: list[str] = []  # the ids of the requests that are being predicted
         self.alive = False  # whether predictions can be made at all
 
     def start(self) -> None:
         """Begin to accept requests; call it in the worker process, after forking."""
         self.alive = True
+
+    def waiting(self) -> list[str]:
+        """The ids of the requests whose turn has not come."""
+        return [waiting.caller.request_id for waiting in self._waiting.copy()]
 
     def _admit(self, waiting: Waiting) -> bool:
         """Queue a request. Whether the model was idle, so that the caller must see to it that a batch is predicted."""
@@ -77,8 +103,14 @@ class Batcher:
     def _predict_next_batch(self) -> list[Waiting]:
         """Predict what waits first and whatever fits with it."""
         batch = self._take()
-        metrics.BATCH_ROWS.observe(sum(len(waiting.rows) for waiting in batch))
-        self._predict_together(batch)
+        wanted = [waiting for waiting in batch if not waiting.in_vain]
+        if len(wanted) < len(batch):
+            for waiting in batch:
+                if waiting not in wanted:
+                    waiting.error = CallerGone("the caller has closed the connection")
+        if wanted:
+            metrics.observe_batch(sum(len(waiting.rows) for waiting in wanted))
+            self._predict_together(wanted)
         return batch
 
     def _next_in_line(self) -> Waiting | None:
@@ -101,12 +133,17 @@ class Batcher:
     def _predict_together(self, batch: list[Waiting]) -> None:
         if len(batch) > 1:
             try:
-                return self._share_out(self._predict(tables.stack([waiting.rows for waiting in batch])), batch)
+                return self._share_out(self._predict_rows(batch), batch)
             except BaseException:
                 pass  # one request's rows must not fail another's: each alone tells whose fault it was
         for waiting in batch:
             self._predict_alone(waiting)
         return None
+
+    def _predict_rows(self, batch: list[Waiting]) -> Any:
+        rows = batch[0].rows if len(batch) == 1 else tables.stack([waiting.rows for waiting in batch])
+        self.predicting = [waiting.caller.request_id for waiting in batch]
+        return self._predict(rows)
 
     def _share_out(self, predictions: Any, batch: list[Waiting]) -> None:
         require_one_per_row(predictions, sum(len(waiting.rows) for waiting in batch))
@@ -121,7 +158,7 @@ class Batcher:
 
     def _predict_alone(self, waiting: Waiting) -> None:
         try:
-            self._share_out(self._predict(waiting.rows), [waiting])
+            self._share_out(self._predict_rows([waiting]), [waiting])
         except BadRequest as error:
             waiting.error = error
         except BaseException:  # a handler that calls sys.exit() must not take the others with it
@@ -149,9 +186,9 @@ class ThreadBatcher(Batcher):
     without waking another thread.
     """
 
-    def predict(self, rows: Any) -> Any:
+    def predict(self, rows: Any, caller: Caller = SOMEBODY) -> Any:
         """The predictions for `rows`; blocks. Raises a ServingError."""
-        waiting = Waiting(rows, threading.Lock())
+        waiting = Waiting(rows, threading.Lock(), caller)
         waiting.signal.acquire()
         if not self._admit(waiting):
             waiting.signal.acquire()  # until it is answered, or next in line
@@ -176,9 +213,9 @@ class AsyncBatcher(Batcher):
         threading.Thread(target=self._run, name="predict", daemon=True).start()
         super().start()
 
-    async def predict(self, rows: Any) -> Any:
+    async def predict(self, rows: Any, caller: Caller = SOMEBODY) -> Any:
         """The predictions for `rows`. Raises a ServingError."""
-        waiting = Waiting(rows, asyncio.get_running_loop().create_future())
+        waiting = Waiting(rows, asyncio.get_running_loop().create_future(), caller)
         if self._admit(waiting):
             self._begin.put(None)
         await waiting.signal

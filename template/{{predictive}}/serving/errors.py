@@ -92,11 +92,32 @@ class UnsupportedContentType(ServingError):
     code = "unsupported_content_type"
 
 
+class UnsupportedContentEncoding(ServingError):
+    """The body is compressed in a way that can't be read."""
+
+    status = 415
+    code = "unsupported_content_encoding"
+
+
+class BodyTooLarge(ServingError):
+    """The body is larger than SERVING_MAX_BODY_MB once it is decompressed."""
+
+    status = 413
+    code = "body_too_large"
+
+
 class TooManyRequests(ServingError):
     """More requests wait than SERVING_MAX_WAITING allows."""
 
     status = 429
     code = "too_many_requests"
+
+
+class CallerGone(ServingError):
+    """The caller closed the connection before its turn came; nobody sees this, it is counted (nginx's own status)."""
+
+    status = 499
+    code = "caller_gone"
 
 
 class PredictionFailed(ServingError):

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from serving import logs, metrics
+from serving import listeners, logs, metrics, supervision
 from serving.app import SERVICE, WORKER_CLASS
 from serving.handlers.base import ModelFileMissing, UnusableModel
 
 BOOT_FAILED = 3  # gunicorn's code for a worker that can't start: its master then ends too
 
 wsgi_app = "serving.app:application"
-bind = f"unix:{SERVICE.settings.socket}"
+bind = f"unix:{SERVICE.settings.run_dir / 'unused.sock'}"  # each worker has its own socket, but gunicorn wants one
 worker_class = WORKER_CLASS
 workers = SERVICE.settings.workers
 # gthread's, begun when needed: one for each request that may wait or be predicted, and some to answer /ping
 threads = SERVICE.settings.max_waiting + SERVICE.settings.batch_rows + 10
-timeout = 0  # a slow prediction ends by nginx's time limit, it is no reason to kill the worker
+timeout = 0  # a worker may take its time to load; what takes too long later is up to its watchdog
+# nginx has limits of its own, and refuses what exceeds them in the one form of errors
+limit_request_line = 0
+limit_request_field_size = 0
 graceful_timeout = SERVICE.settings.stop_timeout
 keepalive = 75
 worker_tmp_dir = str(SERVICE.settings.run_dir)
@@ -34,9 +38,15 @@ def on_starting(server: Any) -> None:
         _or_end(SERVICE.load)
 
 
+def post_fork(server: Any, worker: Any) -> None:
+    """In each worker: don't outlive gunicorn, however it ends."""
+    supervision.end_with_parent(server.pid, signal.SIGKILL)
+
+
 def post_worker_init(worker: Any) -> None:
     """In each worker: load where that has not been done, and begin to answer."""
     _or_end(SERVICE.start)
+    worker.sockets = [listeners.listen(SERVICE.settings)]
 
 
 def child_exit(server: Any, worker: Any) -> None:

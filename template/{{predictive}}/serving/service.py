@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import re
+import threading
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,10 +17,17 @@ import orjson
 
 from serving import codecs, metrics, tables
 from serving.batching import Batcher, require_one_per_row
-from serving.errors import ModelNotReady, ServingError
+from serving.errors import (
+    BodyTooLarge,
+    MalformedBody,
+    ModelNotReady,
+    ServingError,
+    UnsupportedContentEncoding,
+)
 from serving.handlers.base import Handler, UnusableModel
 from serving.model_handler import ModelHandler
 from serving.settings import Settings
+from serving.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +40,10 @@ METHODS = {
     "/execution-parameters": "GET",
     "/openapi.json": "GET",
 }
+
+LARGE_BODY = 100_000  # bytes; more take a while to read or write
+MANY_ROWS = 2_000  # predictions; more take a while to write
+GZIP = 31  # zlib's number for it
 
 _SAFE_ID = re.compile(r"[\w.:/=+-]{1,128}\Z", re.ASCII)
 
@@ -64,6 +77,11 @@ class Invocation:
         self.rows = rows
         self.began = began
 
+    @property
+    def request_id(self) -> str:
+        """The request's id."""
+        return self.headers[REQUEST_ID]
+
 
 class Service(Generic[AnyBatcher]):
     """The model of this process and what is done with it. `batcher_type` says how requests wait."""
@@ -72,6 +90,8 @@ class Service(Generic[AnyBatcher]):
         self.settings = settings
         self.handler = ModelHandler()
         self.model: Any = None
+        self.watchdog = Watchdog(settings)
+        self._large = threading.Lock()  # held by the one large body that is read or written at a time
         self.batcher: AnyBatcher = batcher_type(
             self._predict, batch_rows=settings.batch_rows, max_waiting=settings.max_waiting
         )
@@ -112,11 +132,14 @@ class Service(Generic[AnyBatcher]):
         """Make this process answer; call it after forking."""
         if self.model is None:
             self.load()
+        metrics.start()
         self.batcher.start()
+        self.watchdog.start(self.batcher.waiting)
 
     def _predict(self, rows: Any) -> Any:
-        predictions = self.handler.predict(self.model, rows)
-        metrics.PREDICTED_ROWS.inc(len(rows))
+        with self.watchdog.step("predict", self.batcher.predicting):
+            predictions = self.handler.predict(self.model, rows)
+        metrics.count_rows(len(rows))
         return predictions
 
     def begin(self, headers: Headers, body: bytes) -> Invocation:
@@ -126,20 +149,29 @@ class Service(Generic[AnyBatcher]):
         content_type = codecs.content_type(headers.get("Content-Type"))
         if not self.batcher.alive:
             raise ModelNotReady("the model is not loaded")
-        return Invocation(echoed(headers), accept, self.handler.decode(body, content_type), began)
+        answer = echoed(headers)
+        if is_large(headers, body):
+            with self._large, self.watchdog.step("decode", [answer[REQUEST_ID]]):
+                body = decompressed(body, headers.get("Content-Encoding"), self.settings.max_body_mb << 20)
+                rows = self.handler.decode(body, content_type)
+        else:
+            with self.watchdog.step("decode", [answer[REQUEST_ID]]):
+                rows = self.handler.decode(body, content_type)
+        return Invocation(answer, accept, rows, began)
 
     def finish(self, invocation: Invocation, predictions: Any) -> Reply:
         """Encode the answer. Raises ServingError."""
-        body = self.handler.encode(predictions, invocation.accept)
+        with self.watchdog.step("encode", [invocation.request_id]):
+            body = self.handler.encode(predictions, invocation.accept)
         metrics.count_response(200)
-        metrics.REQUEST_SECONDS.observe(time.perf_counter() - invocation.began)
+        metrics.observe_request(time.perf_counter() - invocation.began)
         return Reply(200, body, invocation.headers | {"Content-Type": invocation.accept})
 
     def ping(self) -> Reply:
         """200 once predictions can be made; never runs one."""
         if not self.batcher.alive:
             raise ModelNotReady("the model is not loaded")
-        return Reply(200, b"", {})
+        return Reply(200, b"", {"Content-Type": codecs.JSON})
 
     def metrics(self) -> Reply:
         """What Prometheus scrapes."""
@@ -157,6 +189,33 @@ class Service(Generic[AnyBatcher]):
     def openapi(self) -> Reply:
         """The description of this interface."""
         return Reply(200, Path(__file__).with_name("openapi.json").read_bytes(), {"Content-Type": codecs.JSON})
+
+
+def is_large(headers: Headers, body: bytes) -> bool:
+    """Whether a body takes long enough to read that others would have to wait; a compressed one may be any size."""
+    return len(body) > LARGE_BODY or headers.get("Content-Encoding") is not None
+
+
+def decompressed(body: bytes, encoding: str | None, most: int) -> bytes:
+    """A body as it was before compression. Raises ServingError, also if it would be larger than `most` bytes."""
+    name = (encoding or "identity").strip().lower()
+    if name == "identity":
+        return body
+    if name not in ("gzip", "x-gzip"):
+        raise UnsupportedContentEncoding(f"content encoding {name[:40]!r} is not supported; send gzip, or none")
+    parts: list[bytes] = []
+    try:
+        while body:
+            member = zlib.decompressobj(GZIP)
+            parts.append(member.decompress(body, most + 1 - sum(map(len, parts))))
+            if sum(map(len, parts)) > most:
+                raise BodyTooLarge(f"the body is larger than {most >> 20} MiB when it is decompressed")
+            if not member.eof:
+                raise MalformedBody("the gzip body is cut off")
+            body = member.unused_data
+    except zlib.error:
+        raise MalformedBody("the body is not gzip, as its Content-Encoding says") from None
+    return b"".join(parts)
 
 
 def load(handler: Handler, model_dir: Path) -> Any:

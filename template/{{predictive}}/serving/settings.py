@@ -32,10 +32,18 @@ class Settings:
     log_level: str  # SERVING_LOG_LEVEL
     run_dir: Path = field(default=Path("/tmp"))  # SERVING_RUN_DIR: sockets and scratch files, set by `serve`
 
+    def worker_socket(self, slot: int) -> Path:
+        """Where nginx reaches one of the workers: each has a socket of its own, so that nginx knows who is busy."""
+        return self.run_dir / f"worker-{slot}.sock"
+
     @property
-    def socket(self) -> Path:
-        """Where nginx reaches the application."""
-        return self.run_dir / "app.sock"
+    def deadline(self) -> Path:
+        """Where `serve` writes when all requests must be finished, once it stops: seconds of the monotonic clock."""
+        return self.run_dir / "deadline"
+
+    def cut_by(self, pid: int) -> Path:
+        """Where a worker writes how many requests it could not finish before the deadline."""
+        return self.run_dir / f"cut-{pid}"
 
     @property
     def boot_failure(self) -> Path:
