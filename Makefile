@@ -5,7 +5,7 @@ BIN := .venv/bin
 MODEL ?= forest
 ROWS ?= 1
 
-.PHONY: help demo test test-engines test-containers lint format bench bench-fleet catalog requirements goldens docs release clean
+.PHONY: help demo test test-engines test-containers lint format bench bench-fleet catalog requirements generate goldens docs release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +43,9 @@ catalog: .venv/ready  ## refresh instance types and regions from botocore
 
 requirements: .venv/ready  ## recompile every requirements.txt; UPGRADE=--upgrade takes the newest versions
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/compile_requirements.py $(UPGRADE)
+
+generate: .venv/ready  ## write everything that follows from other files: docs, schemas, interface.yml, goldens
+	@$(BIN)/python -m scripts.generate
 
 goldens: .venv/ready  ## write what the examples render to, for review with git diff
 	$(BIN)/python -m tests.renders.goldens

@@ -1,7 +1,7 @@
 """Compile every `*.in` of this repository to a hashed `*.txt` beside it: `make requirements`.
 
 Options go to `uv pip compile`: `--upgrade` takes the newest versions, without it the pinned versions
-stay wherever they still fit.
+stay wherever they still fit. A lock that does not exist yet takes the versions that the same lock of other layers pins.
 """
 
 from __future__ import annotations
@@ -31,10 +31,26 @@ def sources() -> list[Path]:
     return sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.in"))
 
 
+def siblings(source: Path) -> list[Path]:
+    """The locks of the same name in other layers, such as those of all frameworks behind one web application."""
+    folder = source.parent
+    return sorted(
+        lock for lock in folder.parents[1].glob(f"*/{folder.name}/{source.stem}.txt") if lock.parent != folder
+    )
+
+
 def compile_one(source: Path, options: list[str]) -> None:
     """Write the hashed file beside `source`; run in its folder, so that no path of this machine is written."""
     target = source.with_suffix(".txt")
     print(target.relative_to(ROOT), flush=True)
+    if not target.exists():  # then once more without constraints, which uv would name in comments
+        run_uv(source, [option for lock in siblings(source) for option in ("--constraint", str(lock))])
+    run_uv(source, options)
+
+
+def run_uv(source: Path, options: list[str]) -> None:
+    """Compile one file with these options of `uv pip compile`."""
+    target = source.with_suffix(".txt")
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     subprocess.run([*COMPILE, *options, source.name, "-o", target.name], cwd=source.parent, env=environment, check=True)
 

@@ -75,7 +75,12 @@ def write(example: str, answers: Answers) -> None:
             file.write_text(text)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Keep what all examples render to."""
     shutil.rmtree(REVIEWED, ignore_errors=True)
     for example, answers in EXAMPLES.items():
         write(example, answers)
+
+
+if __name__ == "__main__":
+    main()
