@@ -105,6 +105,24 @@ def usage_of(tokens: int) -> Document:
     return {"usage": {"completion_tokens": tokens}}
 
 
+class TensorRtLlm(RightServer):
+    """As strict as trtllm-serve: tensorrt_llm/serve/openai_protocol.py requires `model`, and its base class forbids
+    fields that it doesn't know; the answer to either is 400 with the error as text.
+    """
+
+    known = frozenset({"model", "messages", "prompt", "max_tokens", "stream", "stream_options", "temperature", "stop"})
+
+    def check(self, request: Document) -> None:
+        if not isinstance(request.get("model"), str):
+            raise Refusal("1 validation error: model: Field required")
+        if unknown := request.keys() - self.known:
+            raise Refusal(f"1 validation error: {min(unknown)}: Extra inputs are not permitted")
+        super().check(request)
+
+    def refuse(self, refusal: Refusal) -> tuple[int, Document]:
+        return refusal.status, {"error": str(refusal)}
+
+
 class NeverWell(RightServer):
     def ping(self) -> int:
         return 503

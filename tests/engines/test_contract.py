@@ -71,6 +71,22 @@ def test_a_good_server_passes_every_check(ready: Path) -> None:
     assert total == f"{len(lines)} checks of {url}: all is well"
 
 
+def test_an_engine_that_requires_the_models_name_gets_it(
+    project: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = project("tensorrt-llm")
+    equip(path, tmp_path_factory.getbasetemp() / "verbs")
+
+    with running(servers.TensorRtLlm()) as url:
+        tested, asked = (
+            verb(path, "test", "--url", url),
+            verb(path, "invoke", "--url", url, "--max-tokens", "3", "Hello"),
+        )
+
+    assert (tested.returncode, [line for line in tested.stdout.splitlines() if line.startswith("FAIL")]) == (0, [])
+    assert (asked.returncode, asked.stdout) == (0, "aaa\n")
+
+
 @pytest.mark.parametrize(("fault", "names"), FAULTS.items())
 def test_a_fault_fails_the_checks_that_are_about_it(ready: Path, fault: type[RightServer], names: list[str]) -> None:
     with running(fault()) as url:

@@ -42,7 +42,7 @@ def a_chat_with_several_messages_is_answered(client: Client, reference: Referenc
     require_chat(reference)
     turns = [("system", "Be brief."), ("user", "Hello"), ("assistant", "Hello."), ("user", "Goodbye")]
     messages = [{"role": role, "content": content} for role, content in turns]
-    answer = document_of(client.invoke({"messages": messages, "max_tokens": TOKENS}))
+    answer = document_of(client.invoke({**reference.named, "messages": messages, "max_tokens": TOKENS}))
     return expect(bool(first_choice(answer)), "an answer", "one" if first_choice(answer) else str(answer)[:200])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lib import config
@@ -17,14 +17,15 @@ class Reference:
     completions: bool = True
     completion_headers: dict[str, str] = field(default_factory=dict)  # what chooses completions where the body doesn't
     strict_json: bool = True  # whether it takes nothing but application/json
+    named: dict[str, str] = field(default_factory=dict)  # the model's name, for an engine whose requests require it
 
     def conversation(self, text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
         """A chat with one message."""
-        return {"messages": [{"role": "user", "content": text}], "max_tokens": max_tokens, **more}
+        return {**self.named, "messages": [{"role": "user", "content": text}], "max_tokens": max_tokens, **more}
 
     def completion(self, text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
         """A text for the model to go on with."""
-        return {"prompt": text, "max_tokens": max_tokens, **more}
+        return {**self.named, "prompt": text, "max_tokens": max_tokens, **more}
 
     def generation(self, text: str, max_tokens: int) -> dict[str, Any]:
         """The same, as Hugging Face transformers take it."""
@@ -45,6 +46,15 @@ REFERENCES = {
 }
 
 
+# tensorrt_llm/serve/openai_protocol.py: `model: str`, without a default; its value is not looked at
+REQUIRES_MODEL = {"tensorrt-llm"}
+
+
 def load() -> Reference:
     """The API of MODEL_SERVER."""
-    return REFERENCES[config.load()["MODEL_SERVER"]]
+    values = config.load()
+    server = values["MODEL_SERVER"]
+    if server not in REQUIRES_MODEL:
+        return REFERENCES[server]
+    named = "MODEL_ID" if "MODEL_ID" in values else "PROJECT_NAME"
+    return replace(REFERENCES[server], named={"model": values[named] or values["PROJECT_NAME"]})
