@@ -30,7 +30,7 @@ These tests build and run images, so they need Docker, and {BASE_IMAGE}:
   without registry  eval "$(../shared/containers/engine)", ../shared/containers/base-images, and
                     docker tag python:3.12-slim-bookworm {BASE_IMAGE}"""
 # makes the environment of a project's verbs
-SET_UP = "import sys; sys.path.insert(0, 'do'); from lib import environment; environment.verbs_python()"
+SET_UP = "import sys; sys.path.insert(0, 'do'); from lib.local import environment; environment.verbs_python()"
 OWN_SETTINGS = ("PORT", "MODEL_FORMAT", "FRAMEWORK", "INSTANCE_TYPE", "ROLE_ARN", "SERVING_WORKERS")
 
 Done = subprocess.CompletedProcess[str]

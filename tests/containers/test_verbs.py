@@ -64,7 +64,7 @@ def test_what_goes_into_the_image_is_what_its_name_stands_for(image: Built, tmp_
     """What .dockerignore lets through, as docker itself reads it."""
     (image.project / "serving/__pycache__").mkdir(exist_ok=True)
     (image.project / "serving/__pycache__/app.pyc").write_text("stale")
-    script = "import sys; sys.path.insert(0, 'do'); from lib import images; print(*images.context(), sep='\\n')"
+    script = "import sys; sys.path.insert(0, 'do'); from lib.image import images; print(*images.context(), sep='\\n')"
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
 
     options = ("--file", str(tmp_path / "Dockerfile"), "--output", f"type=local,dest={tmp_path / 'context'}")

@@ -175,7 +175,7 @@ def settings_in_code(project: Path) -> dict[str, str | None]:
     tree = ast.parse((project / "serving/settings.py").read_text())
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
     return {
-        call.args[0].value: str(call.args[1].value).lower() if isinstance(call.args[1], ast.Constant) else None
+        call.args[0].value: default_of(call)
         for call in calls
         if isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)
@@ -183,6 +183,11 @@ def settings_in_code(project: Path) -> dict[str, str | None]:
         and isinstance(call.args[0], ast.Constant)
         and isinstance(call.args[0].value, str)
     }
+
+
+def default_of(call: ast.Call) -> str | None:
+    constant = call.args[1] if len(call.args) > 1 else None
+    return str(constant.value).lower() if isinstance(constant, ast.Constant) else None
 
 
 @flask_and_fastapi

@@ -9,10 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("extensions", "migrations", "tasks", "scripts", "tests", "bench")
-OWN = {"bench", "comparing", "extensions", "lib", "report", "scripts", "serving", "tests"}
+OWN = {"bench", "comparing", "my_layers", "extensions", "lib", "report", "scripts", "serving", "tests"}
 PROVIDED_BY = {"botocore": "boto3", "cfnlint": "cfn-lint", "yaml": "pyyaml"}
 # run in other environments: the benchmark's plain server in those of generated projects, the SageMaker SDK in its own
-ELSEWHERE = {"joblib", "keras", "pandas", "sagemaker", "sklearn", "xgboost"}
+ELSEWHERE = {"h5py", "joblib", "keras", "pandas", "sagemaker", "sklearn", "tensorflow", "xgboost"}
 
 
 def imported() -> set[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.verbs.conftest import Done, refusal, run
 
-SERVING = "from lib import environment; print(environment.serving_python(with_tests={}))"
+SERVING = "from lib.local import environment; print(environment.serving_python(with_tests={}))"
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ class Settings:
     request_timeout: int  # SERVING_REQUEST_TIMEOUT: seconds; SageMaker gives up after 60
     stop_timeout: int  # SERVING_STOP_TIMEOUT: seconds for requests in flight; SageMaker kills after 30
     output: str | None  # SERVING_OUTPUT: what of the model answers, such as predict_proba; default the handler's
-    example: Path  # SERVING_EXAMPLE: a request that is answered once before the server is ready, if it exists
     access_log: bool  # SERVING_ACCESS_LOG: one line for each request
     log_level: str  # SERVING_LOG_LEVEL
     run_dir: Path = field(default=Path("/tmp"))  # SERVING_RUN_DIR: sockets and scratch files, set by `serve`
@@ -35,6 +34,11 @@ class Settings:
     def worker_socket(self, slot: int) -> Path:
         """Where nginx reaches one of the workers: each has a socket of its own, so that nginx knows who is busy."""
         return self.run_dir / f"worker-{slot}.sock"
+
+    @property
+    def example(self) -> Path:
+        """The owner's request that is answered once before the server is ready, if it exists."""
+        return Path(__file__).parents[1] / "example_request.json"
 
     @property
     def deadline(self) -> Path:
@@ -65,7 +69,6 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         request_timeout=read.whole("SERVING_REQUEST_TIMEOUT", 60),
         stop_timeout=read.whole("SERVING_STOP_TIMEOUT", 25),
         output=read.name("SERVING_OUTPUT"),
-        example=Path(environment.get("SERVING_EXAMPLE") or Path(__file__).parents[1] / "example_request.json"),
         access_log=read.switch("SERVING_ACCESS_LOG", True),
         log_level=read.choice("SERVING_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         run_dir=Path(environment.get("SERVING_RUN_DIR") or "/tmp"),
