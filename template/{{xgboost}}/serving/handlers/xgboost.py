@@ -54,7 +54,7 @@ class XgboostHandler(Handler):
         """XGBoost's trees know which way a missing value goes."""
         return True
 
-    def decode(self, body: bytes, content_type: str) -> np.ndarray:
+    def decode(self, body: bytes, content_type: str) -> Any:
         """The rows as numbers, with the codes of categories in place of their values."""
         if not self._categories:
             return super().decode(body, content_type)
