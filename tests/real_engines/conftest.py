@@ -27,10 +27,11 @@ the real SGLang, in ENGINES_DIR/sglang. How to get them:
   SGLang                uv pip install --python DIR/venv/bin/python --no-deps --target DIR/sglang \\
                             --requirements tests/real_engines/sglang.txt
   then                  ENGINES_DIR=DIR make test-engines"""
+MODEL = "org/tiny"
 START_SECONDS = 300  # half a minute on a quiet machine
 
 VLLM = {
-    "HF_MODEL_ID": "tiny",
+    "HF_MODEL_ID": MODEL,
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     # what takes minutes or needs a GPU is left out, by the variables that a container takes
@@ -56,7 +57,7 @@ def project(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 
     def make(server: str) -> Path:
         target = tmp_path_factory.mktemp(server) / "project"
-        shutil.copytree(render(model_kind="generative", model_server=server, model_id="org/tiny"), target)
+        shutil.copytree(render(model_kind="generative", model_server=server, model_id=MODEL), target)
         equip(target, tmp_path_factory.getbasetemp() / "verbs")
         return target
 
@@ -106,7 +107,7 @@ def trtllm_serve(tmp_path: Path, server: Server) -> dict[str, str]:
     (programs / "trtllm-serve").chmod(0o755)
     link_nginx(programs)
     port = server.url.rpartition(":")[2]
-    return {"PATH": f"{programs}:{os.environ['PATH']}", "VLLM_PORT": port, "HF_MODEL_ID": "tiny"}
+    return {"PATH": f"{programs}:{os.environ['PATH']}", "VLLM_PORT": port, "HF_MODEL_ID": MODEL}
 
 
 def verb(project: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.engines.conftest import TOKEN, Server, serving
 from tests.real_engines import hub
-from tests.real_engines.conftest import ENGINES_DIR, START_SECONDS, verb
+from tests.real_engines.conftest import ENGINES_DIR, MODEL, START_SECONDS, verb
 
 Environment = dict[str, str]
 
@@ -51,7 +51,7 @@ class TestNativeRoutes:
         (model,) = httpx.get(f"{server.url}/v1/models").json()["data"]
 
         assert "max-model-len: 8192" in (vllm_project / "serving/engine.yml").read_text()
-        assert (model["id"], model["max_model_len"]) == ("tiny", 512)
+        assert (model["id"], model["max_model_len"]) == (MODEL, 512)
         assert model["root"] == str(ENGINES_DIR / "model")
 
     def test_an_adapter_is_refused_where_lora_is_off(self, server: Server) -> None:
