@@ -64,7 +64,14 @@ def is_row_by_row(model: Any, output: str) -> bool:
     last = last.steps[-1][1] if _is_pipeline(last) else last
     if type(last).__module__.startswith(TREES):
         return True
-    return output == "predict" and (is_classifier(model) or is_clusterer(model) or is_outlier_detector(model))
+    return output == "predict" and _answers_labels(model)
+
+
+def _answers_labels(model: Any) -> bool:
+    try:
+        return is_classifier(model) or is_clusterer(model) or is_outlier_detector(model)
+    except Exception:  # what is not scikit-learn's need not have its tags
+        return False
 
 
 def kinds_of(model: Any, columns: int) -> tuple[str | None, ...]:

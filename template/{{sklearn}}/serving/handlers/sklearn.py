@@ -7,6 +7,7 @@ import re
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,10 @@ class SklearnHandler(Handler):
 
     def prepare(self, model: Any) -> None:
         """Find the fast way to predict, if there is one that is exact; batch only what company doesn't change."""
-        self.batching = self.batching and bool(fast_path(lambda: is_row_by_row(model, self.output), "batches"))
+        self.batching = self.batching and is_row_by_row(model, self.output)
         if self.output == "predict" and self._inputs == "numbers":
-            name = type(model).__name__
-            exact = lambda rows: self._exact(model, rows)  # noqa: E731
-            self._fast = fast_path(lambda: exact_forest(model, exact, bool(self.allow_missing)), name)
+            find = partial(exact_forest, model, partial(self._exact, model), bool(self.allow_missing))
+            self._fast = fast_path(find, type(model).__name__)
         if self._fast is None:
             log.info("no exact fast path for %s: using its own %s", type(model).__name__, self.output)
 
