@@ -249,7 +249,7 @@ def test_who_has_hung_up_is_not_predicted(with_handler: OwnHandler, log: Path, m
         assert time.monotonic() - began < 3
         assert server.stop() == 0
         predicted = [line for line in server.log_lines() if line["message"] == "predicted"]
-    assert len(predicted) <= 4
+    assert len(predicted) < 10  # all 21 if nobody looked; who comes late on a busy machine is predicted in time
 
 
 @both
