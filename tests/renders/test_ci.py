@@ -124,6 +124,6 @@ def test_no_secret_is_in_a_file_but_only_its_name(render: Render, ci: str) -> No
 def test_without_ci_nothing_is_added(render: Render, answers: dict[str, Any]) -> None:
     project = render(**answers)
 
-    assert sorted(path.name for path in project.glob(".git*")) == [".gitignore"]
+    assert sorted(path.name for path in project.glob(".git*")) == [".gitattributes", ".gitignore"]
     assert not (project / "renovate.json").exists()
     assert "UPDATE_TOKEN" not in (project / "README.md").read_text()

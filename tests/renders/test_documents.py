@@ -131,7 +131,7 @@ def test_the_readme_names_paths_that_are_there(render: Render, answers: Answers)
     project = render(**answers)
     named = re.findall(r"^\| `([\w./-]+)` \|", (project / "README.md").read_text(), re.MULTILINE)
     paths = {name for name in named if "/" in name or "." in name} - {"example_request.json", "model/"}
-    paths = {name for name in paths if not name.startswith("application/")}
+    paths = {name for name in paths if not name.startswith(("application/", "text/"))}
 
     own = "serving/engine.yml" if answers.get("model_kind") == "generative" else "serving/model_handler.py"
     assert {own, "do/config.env", "do/serve"} <= paths

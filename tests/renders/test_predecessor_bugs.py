@@ -161,7 +161,8 @@ def test_f_3_only_what_the_image_holds_goes_to_the_builder(render: Render) -> No
     rules = [line for line in lines if line and not line.startswith("#")]
 
     assert rules[0] == "*"
-    assert {line[1:] for line in rules if line.startswith("!")} == {"requirements.txt", "model", "serving"}
+    own = {"requirements.txt", "model", "code", "example_request.json", "serving"}
+    assert {line[1:] for line in rules if line.startswith("!")} == own
 
 
 def test_f_5_8_no_answer_holds_a_secret(render: Render) -> None:

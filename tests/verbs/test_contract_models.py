@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.verbs.conftest import Render
 from tests.verbs.contract_server import Refusal, Reply, Request, RightServer, running, typed
@@ -33,6 +34,8 @@ def project(render: Render) -> Iterator[Project]:
     before = dict(sys.modules)
     for name in [name for name in before if name.partition(".")[0] in ("serving", "lib")]:
         del sys.modules[name]
+    for collector in [one for one, names in REGISTRY._collector_to_names.items() if "serving" in " ".join(names)]:
+        REGISTRY.unregister(collector)  # of another copy of the server in this process
     sys.path[:0] = folders
     # its model handler needs scikit-learn, which isn't installed here
     sys.modules["serving.model_handler"] = ModuleType("serving.model_handler")

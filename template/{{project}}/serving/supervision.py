@@ -121,6 +121,8 @@ def wrapped(text: str, child: Child) -> bytes:
     """The log entry of a child's line."""
     if "initgroups(root, 0) failed" in text:
         return b""  # nginx without capabilities, which serves all the same: it is root and stays so
+    if child.name == "nginx":
+        text = re.sub(r"\?[^\s\"]*", "", text)  # what callers ask for may be private; nginx quotes it in its errors
     child.lines.append(text)
     return log_line("warning" if child.name == "nginx" else "info", text, child.name)
 
