@@ -184,9 +184,9 @@ def _number(cell: str) -> float:
 
 
 def _boolean(cell: str) -> bool:
-    if cell not in ("True", "False", "true", "false"):
+    if cell not in codecs.BOOLEANS:
         raise ValueError(cell)
-    return cell in ("True", "true")
+    return bool(codecs.BOOLEANS[cell])
 
 
 def _kind(row_format: RowFormat | None, index: int) -> str | None:
