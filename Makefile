@@ -2,10 +2,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-MODEL ?= forest
+MODEL ?= sklearn
 ROWS ?= 1
 
-.PHONY: help demo test test-engines test-containers lint format bench bench-fleet catalog requirements generate goldens docs release clean
+PYTEST = $(BIN)/pytest --numprocesses=auto --no-loadscope-reorder $(addprefix --ignore=tests/,containers real_engines)
+
+.PHONY: help demo demo-llm test test-exhaustive test-engines test-containers fuzz lint format bench bench-check bench-soak bench-fleet catalog requirements generate goldens docs release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -13,9 +15,14 @@ help:  ## show this list
 demo: .venv/ready  ## render a project, train its sample, serve it, check it and ask it for a prediction
 	@$(BIN)/python scripts/demo.py
 
-test: .venv/ready  ## run all tests but those of the images and of the real engines
-	@$(BIN)/pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder \
-		$(addprefix --ignore=tests/,containers real_engines)
+demo-llm: .venv/ready  ## the same with a tiny language model on llama.cpp, without a GPU
+	@$(BIN)/python -m scripts.demo_llm
+
+test: .venv/ready  ## run the tests, but those of the images, the real engines and further combinations
+	@$(PYTEST) -m "not exhaustive"
+
+test-exhaustive: .venv/ready  ## run the combinations that make test leaves out
+	@$(PYTEST) -m exhaustive
 
 test-engines: .venv/ready  ## serve a real model with the real vLLM on the CPU; needs it in ENGINES_DIR
 	@$(BIN)/pytest tests/real_engines
@@ -23,17 +30,26 @@ test-engines: .venv/ready  ## serve a real model with the real vLLM on the CPU; 
 test-containers: .venv/ready  ## build and check the images of all projects; needs a Docker engine
 	@$(BIN)/pytest tests/containers
 
+fuzz: .venv/ready  ## send 20,000 random requests and 10,000 made from the description to each web application
+	FUZZ_REQUESTS=20000 FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/served/test_fuzz.py
+
 lint: .venv/ready  ## check the form and the types of all Python here; the tests check rendered projects
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: .venv/ready  ## mend what the linters can mend
+format: .venv/ready  ## fix what the linters can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/ready  ## measure the servers: make bench MODEL=forest|xgboost|tensorflow ROWS=1|100
-	$(BIN)/python -m bench --model $(MODEL) --rows $(ROWS)
+bench: .venv/ready  ## measure the servers: make bench MODEL=FRAMEWORK ROWS=1|100 PEERS=1
+	$(BIN)/python -m bench --model $(MODEL) --rows $(ROWS) $(if $(PEERS),--peers)
+
+bench-check: .venv/ready  ## compare the CPU time of a request with the figures in bench/regression.json
+	@$(BIN)/python -m bench.regression
+
+bench-soak: .venv/ready  ## send 100,000 requests, 1 % of them bad, and count what is lost or leaks
+	@$(BIN)/python -m bench.soak
 
 bench-fleet: .venv/ready  ## update 200 projects at once, check the results and note the time
 	$(BIN)/python -m bench.fleet
@@ -41,8 +57,8 @@ bench-fleet: .venv/ready  ## update 200 projects at once, check the results and 
 catalog: .venv/ready  ## refresh instance types and regions from botocore
 	$(BIN)/python -m extensions.refresh_catalog
 
-requirements: .venv/ready  ## recompile every requirements.txt; UPGRADE=--upgrade takes the newest versions
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/compile_requirements.py $(UPGRADE)
+requirements: .venv/ready  ## recompile every requirements.txt, or ONLY=LAYER's; UPGRADE=--upgrade takes the newest versions
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/compile_requirements.py $(if $(ONLY),--only $(ONLY)) $(UPGRADE)
 
 generate: .venv/ready  ## write everything that follows from other files: docs, schemas, interface.yml, goldens
 	@$(BIN)/python -m scripts.generate

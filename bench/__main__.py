@@ -1,6 +1,6 @@
 """Renders the projects, starts every server, checks their answers, then loads them in interleaved rounds.
 
-Prints the tables, keeps the numbers in docs/benchmarks/ and writes docs/benchmarks.md anew.
+Prints the tables, keeps the numbers in docs/benchmarks/ and rewrites docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -9,29 +9,23 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import copier
 import httpx
-import orjson
 
 from bench import load, report
-from bench.servers import ROOT, Project, Server, generated, reference
+from bench.peers import start
+from bench.reference import loaders
+from bench.servers import ROOT, SERVERS, Server, generated, make_project, reference, write_request
+from extensions.context import load_catalog
 
-MODELS = {
-    "forest": {"framework": "sklearn", "model_format": "joblib"},
-    "xgboost": {"framework": "xgboost", "model_format": "ubj"},
-    "tensorflow": {"framework": "tensorflow", "model_format": "keras"},
-}
-SERVERS = {"FastAPI": "fastapi", "Flask": "flask"}
+# the frameworks that the plain server knows
+MODELS = [name for name in load_catalog()["frameworks"] if hasattr(loaders, name)]
 PLAIN = "plain Flask"
-# with the one setting that the plain server suffers without
-TUNED = {"xgboost": {"plain Flask, OMP_NUM_THREADS=1": {"OMP_NUM_THREADS": "1"}}}
 RESULTS = ROOT / "docs/benchmarks"
 
 
@@ -51,8 +45,9 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--model", choices=MODELS, default="forest")
+    parser.add_argument("--model", choices=MODELS, default=MODELS[0])
     parser.add_argument("--rows", type=int, default=1, help="rows of a request")
+    parser.add_argument("--peers", action="store_true", help="install other servers from PyPI, and measure them, too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4, help="of one round on one server")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32, 128])
@@ -64,12 +59,19 @@ def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     projects = {name: make_project(arguments.model, server, scratch) for name, server in SERVERS.items()}
     body = write_request(projects["Flask"], arguments.rows, scratch)
     with ExitStack() as stack:
-        references: dict[str, dict[str, str]] = {PLAIN: {}} | TUNED.get(arguments.model, {})
+        references: dict[str, dict[str, str]] = {PLAIN: {}} | loaders.TUNED.get(arguments.model, {})
         servers = [
             stack.enter_context(reference(name, arguments.model, projects["Flask"], environment))
             for name, environment in references.items()
         ]
         servers += [stack.enter_context(generated(name, project)) for name, project in projects.items()]
+        if arguments.peers:
+            rows = json.loads(body.read_bytes())["instances"]
+            for name in start.PEERS:
+                started = start.start_peer(name, arguments.model, projects["Flask"], rows, scratch)
+                servers.append(stack.enter_context(started))
+            servers.append(stack.enter_context(start.start_echo(projects["FastAPI"])))
+            servers.append(stack.enter_context(start.start_nginx(scratch)))
         verify(servers, body)
         rounds: report.Rounds = {}
         for number in range(arguments.rounds):
@@ -84,34 +86,19 @@ def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         return settings | {"cpus": os.cpu_count()} | report.summarize(servers, rounds, PLAIN)
 
 
-def make_project(model: str, server: str, scratch: Path) -> Project:
-    """A project from this template with a trained sample, the same model for every server."""
-    path = scratch / server
-    answers = MODELS[model] | {"project_name": f"bench-{server}", "model_server": server, "git_init": False}
-    copier.run_copy(str(ROOT), path, data=answers, defaults=True, unsafe=True, quiet=True, vcs_ref="HEAD")
-    if not any((path / "model").glob("model*")):
-        subprocess.run([sys.executable, "do/train"], cwd=path, check=True)
-    return Project(path)
-
-
-def write_request(project: Project, rows: int, scratch: Path) -> Path:
-    """A request of so many rows, from the sample data."""
-    sample = json.loads((project.path / "sample_model/request.json").read_text())["instances"]
-    body = scratch / "request.json"
-    body.write_bytes(orjson.dumps({"instances": [sample[number % len(sample)] for number in range(rows)]}))
-    return body
-
-
 def verify(servers: list[Server], body: Path) -> None:
-    """All servers give the same numbers, or there is nothing to measure."""
-    headers = {"Content-Type": "application/json"}
-    answers = {
-        server.name: httpx.post(f"{server.url}/invocations", content=body.read_bytes(), headers=headers).json()
-        for server in servers
-    }
+    """All servers that predict give the same numbers, or there is nothing to measure."""
+    answers = {server.name: _predictions(server, body) for server in servers if server.predictions}
     wrong = [name for name, answer in answers.items() if answer != answers[PLAIN]]
     if wrong:
         sys.exit(f"bench: {', '.join(wrong)} does not answer what the model predicts: {answers}")
+
+
+def _predictions(server: Server, body: Path) -> list[Any]:
+    content = (server.body or body).read_bytes()
+    answer = httpx.post(f"{server.url}{server.path}", content=content, headers={"Content-Type": "application/json"})
+    values = server.predictions(answer.json()) if server.predictions else []
+    return [value[0] if isinstance(value, list) else value for value in values]
 
 
 main()

@@ -12,7 +12,6 @@ import os
 import re
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from typing import Any
 
 import copier
 import yaml
+from plumbum import FG, local
 
 from extensions.fleet import CONFLICTS, DIRTY, TESTS_FAILED, UPDATED
 
@@ -131,10 +131,9 @@ def make_project(template: Path, folder: Path, number: int) -> tuple[str, str]:
 def update(folder: Path, projects: list[str]) -> list[dict[str, Any]]:
     """The rows of the fleet command."""
     (folder / "fleet.txt").write_text("\n".join(projects))
-    command = [sys.executable, "-m", "extensions.fleet", "--list", "fleet.txt", "--trust", "--json", "--test", TEST]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
-    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    command = ["-m", "extensions.fleet", "--list", "fleet.txt", "--trust", "--json", "--test", TEST]
+    python = local[sys.executable].with_cwd(folder).with_env(PYTHONPATH=str(ROOT))
+    rows: list[dict[str, Any]] = json.loads(python[command].run(retcode=None, stderr=None)[1])
     return rows
 
 
@@ -191,7 +190,7 @@ def commit(folder: Path, message: str) -> None:
 def git(folder: Path, *arguments: str) -> None:
     """Run git there."""
     identity = ("-c", "user.name=owner", "-c", "user.email=owner@localhost")
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True)
+    local["git"].with_cwd(folder)[identity][arguments] & FG
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from plumbum import local
 
 from bench.servers import Server
 
@@ -43,12 +44,10 @@ class Load:
 def measure(server: Server, connections: int, seconds: int, body: Path, scratch: Path) -> Load:
     """One round with a fixed number of keep-alive connections."""
     script = scratch / "post.lua"
-    script.write_text(SCRIPT % body)
-    command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=30s"]
+    script.write_text(SCRIPT % (server.body or body))
+    options = ["--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=30s"]
     before = server.cpu_seconds()
-    finished = subprocess.run(
-        [*command, f"--script={script}", f"{server.url}/invocations"], capture_output=True, text=True, check=True
-    )
-    seen = json.loads(finished.stderr)
+    _, _, errors = local["wrk"][options].run([f"--script={script}", f"{server.url}{server.path}"])
+    seen = json.loads(errors)
     cpu_ms = (server.cpu_seconds() - before) * 1000
     return Load(**seen, cpu_ms_per_request=cpu_ms / max(1, seen["requests"]))

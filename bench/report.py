@@ -49,8 +49,9 @@ def _medians(name: str, connections: int, loads: list[Load], plain: list[Load]) 
 def page(results: Path) -> str:
     """The page of the documentation: the introduction, then the tables of every result that is kept."""
     introduction = Path(__file__).with_name("introduction.md").read_text()
-    summaries = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
-    return "\n".join([introduction, *map(markdown, summaries)])
+    summaries = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
+    soak = summaries.pop("soak", None)
+    return "\n".join([introduction, *map(markdown, summaries.values()), *([soak_table(soak)] if soak else [])])
 
 
 def markdown(summary: dict[str, Any]) -> str:
@@ -64,6 +65,22 @@ def markdown(summary: dict[str, Any]) -> str:
         f"| {server['name']} | {server['first_ping_seconds']} | {server['memory_mib']} |"
         for server in summary["servers"]
     ]
+    return "\n".join(lines) + "\n"
+
+
+def soak_table(summary: dict[str, Any]) -> str:
+    """What many requests, some of them bad, did to each server."""
+    lines = [
+        f"## {summary['requests']:,} requests at {summary['connections']} connections, {summary['bad']} % of them bad",
+        "",
+        "| server | good | bad | lost | wrong | seconds | memory before and after, MiB | open files before and after |",
+        "|---|" + "---:|" * 7,
+    ]
+    for row in summary["servers"]:
+        before, after = row["before"], row["after"]
+        figures = [f"{row[name]:,}" for name in ("good", "bad", "lost", "wrong", "seconds")]
+        figures += [f"{before[name]} → {after[name]}" for name in ("memory_mib", "open_files")]
+        lines.append(f"| {row['name']} | {' | '.join(figures)} |")
     return "\n".join(lines) + "\n"
 
 

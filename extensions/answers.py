@@ -1,15 +1,17 @@
-"""Checks the answers that were given before the first question, and offers those in the environment.
+"""Checks the answers that were given before the first question, and adds those in the environment.
 
-Copier ignores an unknown answer, and meets an invalid one with a traceback. Here both end the run in one line. An
-answer is checked with the question's own `choices` and `validator`, and when Copier comes to that question, because
-both may depend on the answers before it.
+Copier ignores an unknown answer, and raises a traceback for an invalid one. Here both end the run with a one-line
+message. An answer is checked against the question's own `choices` and `validator` when Copier reaches the question,
+because both may depend on earlier answers.
 
-Answers come from, first wins: --data, --data-file, the recorded answers (on update), the environment (MCC_<QUESTION>),
-the user's settings.yml, the question's default. Copier sees to all of these but the environment. It lets settings.yml
-replace a question's default, so an answer in the environment is written over what settings.yml says.
+In order of precedence, answers come from: --data, --data-file, the recorded answers (on update), the environment
+(MCC_<QUESTION>), the user's settings.yml, the question's default. Copier handles all of these except the environment.
+It lets settings.yml replace a question's default, so an answer in the environment takes its place, in memory.
 
-An organisation's policy (extensions/policy.py) restricts answers wherever they come from. What it has instead of a
-question's default is written there, too.
+One answer, `settings`, holds the initial settings of do/config.env. A variable MCC_<SETTING> sets one of them.
+
+An organization's policy (extensions/policy.py) restricts answers wherever they come from. Its replacement for a
+question's default takes the same place. Unless another policy is given, the recorded one applies.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ from jinja2 import Environment, UndefinedError
 
 PREFIX = "MCC_"
 
-# Where the path of the policy file is found: in the environment, or among the defaults of settings.yml.
+# The question for the initial settings.
+SETTINGS = "settings"
+
+# Where the path of the policy file comes from: the environment, or the defaults in settings.yml.
 POLICY_VARIABLE = "MCC_POLICY"
 POLICY_SETTING = "mcc_policy"
 
@@ -37,13 +42,13 @@ POLICY_SETTING = "mcc_policy"
 # the project as it was.
 POLICY_RECORD = "policy_applied"
 
-# A default of Copier's that stands for none.
+# What Copier takes for no default.
 NO_DEFAULT = "{{ UNSET }}"
 
-# How the folder is called in which an update renders the project as it was.
-OLD_COPY = ".old_copy."
+# In the names of the folders in which an update renders the project as it was, and as it will be.
+OLD_COPY, NEW_COPY = ".old_copy.", ".new_copy."
 
-# Variables that are there for other tools: one that doesn't fit is passed over with a note, not refused.
+# Variables that other tools use, too: a value that doesn't fit is ignored with a note, not refused.
 AMBIENT = {"AWS_REGION": "aws_region"}
 
 YES = {"true", "yes", "on", "y", "t", "1"}
@@ -56,7 +61,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_questions(template: PurePath) -> Questions:
-    """The questions of a template in the order that Copier comes to them: of each file that copier.yml includes."""
+    """The questions of a template in the order that Copier asks them, from each file that copier.yml includes."""
     table_of_contents = Path(template, "copier.yml").read_text(encoding="utf-8")
     questions: Questions = {}
     for path in re.findall(r"^!include (\S+)$", table_of_contents, flags=re.MULTILINE):
@@ -65,7 +70,7 @@ def load_questions(template: PurePath) -> Questions:
 
 
 def is_computed(question: Mapping[str, Any]) -> bool:
-    """Whether this is no question to anyone: the template works the value out from the answers."""
+    """Whether the template computes the value from the answers, and nobody is asked."""
     return question.get("when") is False
 
 
@@ -76,14 +81,16 @@ class Answers(ContextHook):
         super().__init__(environment)
         self.questions: Questions = {}
         self._compiled = functools.cache(environment.from_string)
-        self._ahead: list[str] = []  # the questions that Copier has not left behind
-        self._origins: dict[str, str] = {}  # what a default was taken from: an environment variable, or the policy
+        self._pending: list[str] = []  # the questions that Copier has not finished
+        self._origins: dict[str, str] = {}  # where a default comes from: an environment variable, or the policy
         self._policy: Any = None  # of extensions/policy.py
         self._policy_record: dict[str, Any] = {}
         self._checking = False
+        self._is_new = True
+        self._gathered: set[str] = set()  # initial settings that were not given, but found
 
     def hook(self, context: dict[str, Any]) -> None:
-        """Check the answers to the questions that Copier has come to. Raises UserMessageError for a wrong one."""
+        """Check the answers to the questions that Copier has reached. Raises UserMessageError for a wrong one."""
         if self._checking:  # a check renders strings too
             return
         self._checking = True
@@ -92,38 +99,77 @@ class Answers(ContextHook):
                 self._begin(context)
             context[POLICY_RECORD] = self._policy_record
             if context["_copier_phase"] == "prompt":
-                self._go_on(context)
-                self._hold_to_policy(context)
+                self._advance(context)
+                self._enforce_policy(context)
         finally:
             self._checking = False
 
     def _begin(self, context: Mapping[str, Any]) -> None:
-        """Refuse answers to what is not asked, and take in the answers of the environment."""
+        """Refuse answers to what is not asked, and add the answers in the environment."""
         conf = context["_copier_conf"]
         questions = load_questions(conf["src_path"])
         computed = [name for name, question in questions.items() if is_computed(question)]
         asked = [name for name in questions if name not in computed]
         self._check_names(conf["data"], asked, computed)
-        self.questions, self._ahead = questions, list(questions)
-        self._find_policy(conf, asked)
+        self.questions, self._pending = questions, list(questions)
+        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        settings = [name for name, row in table.items() if "answer" not in row]
+        self._find_policy(context, asked, settings)
 
         defaults = conf["settings"].defaults
         for name in computed:
             defaults.pop(name, None)  # a default for another template's question of that name
-        for variable, name in self._environment(asked, conf["quiet"]).items():
+        for variable, name in self._environment(asked, settings, conf["quiet"]).items():
             if name in conf["data"]:
                 continue
             value = os.environ[variable]
-            if variable in AMBIENT and (problem := self.problem(name, value, context) or self._refusal(name, value)):
+            if variable in AMBIENT and (
+                problem := self.problem(name, value, context) or self._refusal(name, value, context)
+            ):
                 note(f"{variable}={shown(value)} is ignored: {problem}", conf["quiet"])
             else:
                 defaults[name] = value
                 self._origins[name] = variable
         for name in self._policy.questions if self._policy else []:
             self._replace_refused_default(name, context)
+        self._is_new = is_new_project(conf)
+        if self._is_new:
+            self._gather_settings(conf, table)
+
+    def _gather_settings(self, conf: Mapping[str, Any], table: Mapping[str, Any]) -> None:
+        """Complete the initial settings with those of the environment, and with the policy's own values."""
+        given = conf["data"].get(SETTINGS, conf["settings"].defaults.get(SETTINGS, {}))
+        given = as_mapping(given)
+        if given is None:
+            return  # refused when Copier reaches the question
+        own = [name for name, row in table.items() if "answer" not in row]
+        found = {name: os.environ[PREFIX + name] for name in own if os.environ.get(PREFIX + name)} | given
+        for name in self._policy.settings if self._policy else []:
+            if name not in found and self._policy.refusal(name, table[name].get("default", "")):
+                found[name] = self._policy.default(name, "")
+        self._gathered = {*found} - {*given}
+        if found != given:
+            # Copier takes what is given before any default, so what completes it has to stand there
+            place = conf["data"] if SETTINGS in conf["data"] else conf["settings"].defaults
+            place[SETTINGS] = found
+            self._origins[SETTINGS] = SETTINGS
+
+    def _leave_out_what_has_no_effect(self, context: Mapping[str, Any]) -> None:
+        """Ignore settings of the environment and the policy that this project doesn't have, as with questions."""
+        conf = context["_copier_conf"]
+        place = conf["data"] if SETTINGS in conf["data"] else conf["settings"].defaults
+        for name in self._gathered:
+            if not self._has(name, context):
+                place[SETTINGS].pop(name, None)
+
+    def _has(self, setting: str, context: Mapping[str, Any]) -> bool:
+        """Whether a project with these answers has a setting."""
+        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        needed = table[setting].get("only", {})
+        return all(context.get(question) == wanted for question, wanted in needed.items())
 
     def _replace_refused_default(self, name: str, context: Mapping[str, Any]) -> str:
-        """Why the policy refuses a question's own default, in place of which it has another, or none; else empty."""
+        """Why the policy refuses a question's own default, which it replaces if it has another; else empty."""
         defaults = context["_copier_conf"]["settings"].defaults
         refusal = self._refusal_of_default(name, context)
         if refusal and name not in defaults:
@@ -131,29 +177,37 @@ class Answers(ContextHook):
             self._origins[name] = f"policy {self._policy.title}: {name}"
         return refusal
 
-    def _find_policy(self, conf: Mapping[str, Any], asked: list[str]) -> None:
-        """Read the policy that applies. A project as it was, which an update renders first, keeps what it recorded."""
+    def _find_policy(self, context: Mapping[str, Any], asked: list[str], settings: list[str]) -> None:
+        """Read the policy that applies: the one that the user names, or the one that the project recorded.
+
+        The project as it was, which an update renders first, keeps what it recorded.
+        """
+        conf = context["_copier_conf"]
+        recorded = conf["data"].get(POLICY_RECORD) or context.get(POLICY_RECORD) or {}
         path = os.environ.get(POLICY_VARIABLE) or conf["settings"].defaults.get(POLICY_SETTING)
         if OLD_COPY in str(conf["dst_path"]):
-            self._policy_record = conf["data"].get(POLICY_RECORD, {})
-        elif path:
-            # an extension of its own, because Copier loads each file of extensions/ alone: jinja2 knows no type for it
-            self._policy = self.environment.read_policy(path, asked)  # type: ignore[attr-defined]
-            self._policy_record = self._policy.record()
+            self._policy_record = recorded
+            return
+        # an extension of its own, because Copier loads each file of extensions/ alone: jinja2 knows no type for it
+        if path:
+            self._policy = self.environment.read_policy(path, asked, settings)  # type: ignore[attr-defined]
+        elif recorded:
+            self._policy = self.environment.recorded_policy(recorded)  # type: ignore[attr-defined]
+        self._policy_record = self._policy.record() if self._policy else {}
 
     def _refusal_of_default(self, name: str, context: Mapping[str, Any]) -> str:
-        """Why the policy refuses a question's own default; empty where that waits for an answer."""
+        """Why the policy refuses a question's own default; empty if the default depends on an answer to come."""
         try:
-            return self._refusal(name, self.render(self.questions[name]["default"], context))
+            return self._refusal(name, self.render(self.questions[name]["default"], context), context)
         except UndefinedError:
             return ""
 
-    def _hold_to_policy(self, context: Mapping[str, Any]) -> None:
-        """Refuse what the policy refuses, also where it was recorded, or chosen at a prompt."""
+    def _enforce_policy(self, context: Mapping[str, Any]) -> None:
+        """Refuse what the policy refuses, even if it was recorded, or chosen at a prompt."""
         for name in self._policy.questions if self._policy else []:
             if name not in context or name in context["_copier_conf"]["data"] or not self._is_asked(name, context):
-                continue  # what was given is checked when Copier comes to it
-            if refusal := self._refusal(name, context[name]):
+                continue  # given answers are checked when Copier reaches the question
+            if refusal := self._refusal(name, context[name], context):
                 raise UserMessageError(f"{name}={shown(context[name])}: {refusal}")
 
     def _is_asked(self, name: str, context: Mapping[str, Any]) -> bool:
@@ -163,12 +217,28 @@ class Answers(ContextHook):
         except UndefinedError:
             return False
 
-    def _refusal(self, name: str, value: Any) -> str:
-        """Why the policy refuses an answer; empty where it doesn't."""
-        return self._policy.refusal(name, self.as_recorded(name, value)) if self._policy else ""
+    def _refusal(self, name: str, value: Any, context: Mapping[str, Any]) -> str:
+        """Why the policy refuses an answer; empty if it doesn't."""
+        if not self._policy:
+            return ""
+        recorded = self.as_recorded(name, value)
+        if name != SETTINGS:
+            return str(self._policy.refusal(name, recorded))
+        return self._refusal_of_settings(recorded, context) if self._is_new else ""  # do/deploy checks them later
+
+    def _refusal_of_settings(self, given: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+        """Why the policy refuses one of a new project's settings; empty if it doesn't."""
+        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        for name in self._policy.settings:
+            value = given.get(name, table[name].get("default"))
+            if value is None or not self._has(name, context):
+                continue  # do/deploy checks computed defaults against the policy
+            if refusal := self._policy.refusal(name, self.environment.filters["setting_text"](value)):
+                return f"{name}: {refusal}"
+        return ""
 
     def as_recorded(self, name: str, value: Any) -> Any:
-        """An answer as Copier records it, whichever way it is written."""
+        """An answer as Copier records it, however it was written."""
         question = self.questions[name]
         if question["type"] == "bool":
             return str(value).lower() in YES
@@ -176,7 +246,7 @@ class Answers(ContextHook):
             return int(value)
         if question.get("multiselect"):
             return as_list(value)
-        return str(value)
+        return as_mapping(value) if question["type"] == "yaml" else str(value)
 
     def _check_names(self, given: Iterable[str], asked: list[str], computed: list[str]) -> None:
         for name in given:
@@ -186,18 +256,20 @@ class Answers(ContextHook):
                 hint = self._did_you_mean(name, asked) or f": the questions are {', '.join(asked)}"
                 raise UserMessageError(f"unknown answer {shown(name)}{hint}")
 
-    def _environment(self, asked: list[str], quiet: bool) -> dict[str, str]:
-        """The variables that answer a question, with its name; of two for one question, the later counts."""
-        variables = AMBIENT | {PREFIX + name.upper(): name for name in asked}
+    def _environment(self, asked: list[str], settings: list[str], quiet: bool) -> dict[str, str]:
+        """The variables that answer a question, with its name; if two answer the same question, the later one wins."""
+        variables = AMBIENT | {PREFIX + name.upper(): name for name in asked if name != SETTINGS}
+        known = [*variables, POLICY_VARIABLE, *(PREFIX + name for name in settings)]
         for variable in os.environ:
-            if variable.startswith(PREFIX) and variable not in {*variables, POLICY_VARIABLE}:
-                note(f"{variable} is ignored: it names no question{self._did_you_mean(variable, variables)}", quiet)
+            if variable.startswith(PREFIX) and variable not in known:
+                hint = self._did_you_mean(variable, known)
+                note(f"{variable} is ignored: there is no such question or setting{hint}", quiet)
         return {variable: name for variable, name in variables.items() if os.environ.get(variable)}
 
-    def _go_on(self, context: Mapping[str, Any]) -> None:
-        """Check the questions from where Copier was to where it is now: at the first one without an answer."""
-        while self._ahead:
-            name = self._ahead[0]
+    def _advance(self, context: Mapping[str, Any]) -> None:
+        """Check the questions that Copier has passed since, and the first one without an answer, where it is now."""
+        while self._pending:
+            name = self._pending[0]
             hidden = self.is_hidden(name, context)
             if hidden:
                 self._check_hidden(name, context)
@@ -207,7 +279,7 @@ class Answers(ContextHook):
             # hidden questions never are.
             if name not in (context if hidden else context["_copier_answers"]):
                 return
-            self._ahead.pop(0)
+            self._pending.pop(0)
 
     def is_hidden(self, name: str, context: Mapping[str, Any]) -> bool:
         """Whether the question is not asked with these answers."""
@@ -215,19 +287,23 @@ class Answers(ContextHook):
         return not condition if isinstance(condition, bool) else self.render(condition, context) != "True"
 
     def _check_hidden(self, name: str, context: Mapping[str, Any]) -> None:
-        """Refuse an answer to a question that is not asked with the other answers; a default is just passed over."""
+        """Refuse an answer to a question that the other answers hide; a default is just ignored."""
         if name in context["_copier_conf"]["data"]:
             condition = self.questions[name]["when"].strip("{ }")
+            if "catalog" in condition:  # the catalog says which engines have such an option
+                condition = f"another model_server than {context['model_server']}"
             raise UserMessageError(f"answer '{name}' has no effect here: it needs {condition}")
         context["_copier_conf"]["settings"].defaults.pop(name, None)
 
     def _check(self, name: str, context: Mapping[str, Any]) -> None:
-        """Refuse a wrong answer, from wherever Copier is going to take it."""
+        """Refuse a wrong answer, wherever Copier will take it from."""
+        if name == SETTINGS:
+            self._leave_out_what_has_no_effect(context)
         data, defaults = context["_copier_conf"]["data"], context["_copier_conf"]["settings"].defaults
         if name in data:
             self._require(name, name, data[name], context)
         elif name in context:
-            pass  # asked, or recorded: Copier asks again where that is no longer valid
+            pass  # asked, or recorded: Copier asks again if it is no longer valid
         elif defaults.get(name, NO_DEFAULT) == NO_DEFAULT:
             self._check_default(name, context)
         elif name in self._origins:
@@ -236,7 +312,7 @@ class Answers(ContextHook):
             self._require(f"settings.yml: {name}", name, self.render(defaults[name], context), context)
 
     def _check_default(self, name: str, context: Mapping[str, Any]) -> None:
-        """Refuse the question's own default where the policy does, unless the user is asked for another answer."""
+        """Refuse the question's own default if the policy does, unless the user is asked for another answer."""
         conf = context["_copier_conf"]
         refusal = self._replace_refused_default(name, context)
         has_default = conf["settings"].defaults.get(name, NO_DEFAULT) != NO_DEFAULT
@@ -246,13 +322,17 @@ class Answers(ContextHook):
             raise UserMessageError(f"{name}={shown(default)}, the default: {refusal}")
 
     def _require(self, origin: str, name: str, value: Any, context: Mapping[str, Any]) -> None:
-        if problem := self.problem(name, value, context) or self._refusal(name, value):
-            seen = "..." if self.environment.call_test("token", str(value)) else value  # a token stays secret
+        if problem := self.problem(name, value, context) or self._refusal(name, value, context):
+            seen = "..." if self._secret_problem(value) else value  # a secret stays one
             raise UserMessageError(f"{origin}={shown(seen)}: {problem}")
 
     def problem(self, name: str, value: Any, context: Mapping[str, Any]) -> str:
-        """What is wrong with an answer, in one line; empty where it is right."""
+        """What is wrong with an answer, in one line; empty if nothing is."""
         question = self.questions[name]
+        if secret := self._secret_problem(value):
+            return secret
+        if question["type"] == "yaml":
+            return self._problem_of_mapping(name, value, context)
         if question["type"] == "bool" and str(value).lower() not in YES | NO:
             return "answer true or false"
         choices = self.choices(name, context)
@@ -260,7 +340,7 @@ class Answers(ContextHook):
         if items is None:
             return f"give a list, such as {name}='[{next(iter(choices))}]'"
         if not all(isinstance(item, (str, int, float)) for item in items):
-            return "give a text, in quotes where it is empty"
+            return "give a text, in quotes if it is empty"
         if question["type"] == "int" and not re.fullmatch(r"-?[0-9]{1,9}", str(items[0])):
             return "give a whole number"
         multiselect = question.get("multiselect")
@@ -273,8 +353,17 @@ class Answers(ContextHook):
         validator = question.get("validator", "")
         return one_line(self.render(validator, {**context, name: answers if multiselect else answers[0]}))
 
+    def _secret_problem(self, value: Any) -> str:
+        """Why an answer with a secret in it is refused; empty if it has none."""
+        return str(self.environment.secret_problem(str(value)))  # type: ignore[attr-defined]  # see _find_policy
+
+    def _problem_of_mapping(self, name: str, value: Any, context: Mapping[str, Any]) -> str:
+        given = as_mapping(value)
+        validator = self.questions[name]["validator"]
+        return one_line(self.render(validator, {**context, name: value if given is None else given}))
+
     def choices(self, name: str, context: Mapping[str, Any]) -> dict[str, str]:
-        """The values to choose from, each with the reason why it can't be chosen now, which is mostly empty."""
+        """The values to choose from, each with the reason why it can't be chosen now, usually empty."""
         choices = self.questions[name].get("choices", [])
         if isinstance(choices, str):
             choices = yaml.safe_load(self.render(choices, context))
@@ -300,8 +389,24 @@ def as_list(value: Any) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
+def as_mapping(value: Any) -> dict[str, Any] | None:
+    """A mapping, or a YAML mapping in a text, as a mapping; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            return None
+    return value if isinstance(value, dict) else None
+
+
+def is_new_project(conf: Mapping[str, Any]) -> bool:
+    """Whether Copier creates a project, rather than updating one."""
+    folder = Path(conf["dst_path"])
+    return OLD_COPY not in folder.name and NEW_COPY not in folder.name and not (folder / conf["answers_file"]).exists()
+
+
 def shown(value: Any) -> str:
-    """A value as it can be printed in a line, whatever is in it."""
+    """A value as it can be printed on one line, whatever is in it."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
 

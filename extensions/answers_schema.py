@@ -1,8 +1,9 @@
 """Write docs/answers.schema.json and docs/mcc-policy.schema.json: `python -m extensions.answers_schema`
 
-The schema of the answers is found by trying: the questions' own `when`, `choices` and `validator` are asked about every
-candidate, with every combination of the answers that they look at. What differs between combinations becomes an if and
-then. Only answers to choose from are combined; docs/answers.md lists the rules that are left to Copier for that reason.
+The questions and the table of settings declare the form of each answer: its type, its choices, and the pattern that its
+validator tests for. Which answers go together is found by trying: the questions' own `when`, `choices` and `validator`
+are asked about every choice, with every combination of the choices they depend on. What differs between combinations
+becomes an if and then. docs/answers.md lists the rules that are left to Copier, because they depend on a free text.
 """
 
 from __future__ import annotations
@@ -16,14 +17,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, UndefinedError, meta
+from jinja2 import Environment, StrictUndefined, UndefinedError, meta, nodes
 
-from extensions.answers import NO, POLICY_RECORD, YES, Answers, as_list, is_computed, load_questions
+from extensions.answers import (
+    NO,
+    POLICY_RECORD,
+    SETTINGS,
+    YES,
+    Answers,
+    as_list,
+    as_mapping,
+    is_computed,
+    load_questions,
+)
 from extensions.context import load_catalog
 from extensions.engines import Engines
+from extensions.inspection import Inspection
 from extensions.models import Models
-from extensions.names import PATTERNS, Names
+from extensions.offers import DEAREST, Offers
+from extensions.patterns import PATTERNS, Patterns
 from extensions.policy import KEYS, PLAIN_TEXT, RULES
+from extensions.project_id import ProjectId
+from extensions.settings import Settings, patterns
 from extensions.sizing import Sizing
 
 ROOT = Path(__file__).parents[1]
@@ -36,17 +51,29 @@ Box = dict[str, frozenset[Any]]  # combinations of answers: any of these to each
 
 CATALOG = load_catalog()
 QUESTIONS = load_questions(ROOT)
-ASKED = {name: question for name, question in QUESTIONS.items() if not is_computed(question)}
-EXTENSIONS = [Names, Engines, Models, Sizing]  # what questions are written with
+ASKED = {
+    name: question for name, question in QUESTIONS.items() if not is_computed(question) and question["type"] != "yaml"
+}
+# what questions are written with
+EXTENSIONS = [Patterns, Settings, ProjectId, Engines, Models, Inspection, Offers, Sizing]
+PRICES = "instance_prices"
+IN_TABLE = {row["answer"]: row for row in CATALOG["settings"].values() if "answer" in row}
+FORMS = {**{name: pattern.pattern for name, pattern in PATTERNS.items()}, **patterns(CATALOG["settings"])}
+OWN_SETTINGS = {name: row for name, row in CATALOG["settings"].items() if "answer" not in row}
 ENVIRONMENT = Environment(extensions=EXTENSIONS, undefined=StrictUndefined, autoescape=False)
 CHECKS = Answers(ENVIRONMENT)
 CHECKS.questions = QUESTIONS
 
-# Which model it is, is left to Copier; so is whether it fits on an instance.
-UNKNOWN = {"model_shape": None}
+# Which model it is, is left to Copier; so are whether it fits on an instance, and what its file tells.
+FOUND = "model_found"
+UNKNOWN = {"model_shape": None, FOUND: None}
 
-# Those among which a question for a number takes some.
-NUMBERS = range(-1, 5000)
+# Questions whose default depends on whether another one is answered, and that other one.
+IMPLIED = {
+    name: match[1]
+    for name, question in ASKED.items()
+    if (match := re.search(r"'(\w+)' \| is_answered", str(question["default"])))
+}
 
 # What may not follow: Python's $ also matches in front of a last line break.
 END = r"$(?!\n)"
@@ -72,6 +99,8 @@ def schema() -> Json:
         "type": "object",
         "properties": {
             **{name: described(name, union(outcomes[name].values())) for name in ASKED},
+            PRICES: prices_schema(),
+            SETTINGS: settings_schema(),
             POLICY_RECORD: {"description": "Recorded: the policy that the answers keep to.", "type": "object"},
         },
         "patternProperties": {"^_": {"description": "Recorded by Copier."}},
@@ -80,9 +109,49 @@ def schema() -> Json:
     }
 
 
+def prices_schema() -> Json:
+    """The form of the user's own prices."""
+    return {
+        "description": " ".join(QUESTIONS[PRICES]["help"].split()),
+        "type": "object",
+        "propertyNames": {"enum": [*CATALOG["instances"]]},
+        "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": DEAREST},
+    }
+
+
+def settings_schema() -> Json:
+    """The form of the initial settings, as their table declares it."""
+    return {
+        "description": " ".join(QUESTIONS[SETTINGS]["help"].split()),
+        "type": "object",
+        "properties": {name: setting_schema(row) for name, row in OWN_SETTINGS.items()},
+        "additionalProperties": False,
+    }
+
+
+def setting_schema(row: Json) -> Json:
+    """The form of a setting."""
+    return {"description": f"{row['what'][0].upper()}{row['what'][1:]}. {row['limits']}", **setting_form(row)}
+
+
+def setting_form(row: Json) -> Json:
+    """The values that a row of the table declares; a number or a switch may also be a text, as in do/config.env."""
+    if "range" in row:
+        first, last = row["range"]
+        number = f"^(0|[1-9][0-9]*){END}"
+        return {"type": ["integer", "string"], "minimum": first, "maximum": last, "pattern": number}
+    if "choices" in row:
+        names = row["choices"] if isinstance(row["choices"], list) else list(CATALOG[row["choices"]])
+        return {"anyOf": [{"enum": names}, {"type": "boolean"}]} if "true" in names else {"enum": names}
+    repeated = f"(,({row['item']})){{0,{row['at_most'] - 1}}}" if "item" in row else ""
+    pattern = f"({row.get('item') or row['pattern']}){repeated}".replace(r"\Z", "$")
+    return {"type": "string", "pattern": f"^({'|' if row.get('default') == '' else ''}{pattern}){END}"}
+
+
 def policy_schema() -> Json:
-    """The schema of an organisation's policy."""
+    """The schema of an organization's policy."""
     rules = {name: {"description": " ".join(ASKED[name]["help"].split()), "$ref": "#/$defs/rule"} for name in ASKED}
+    settings = {name: {"description": row["what"], "$ref": "#/$defs/rule"} for name, row in OWN_SETTINGS.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Policy of mcc-template",
@@ -90,8 +159,9 @@ def policy_schema() -> Json:
         "properties": {
             **{name: {"type": "string", "pattern": f"^{PLAIN_TEXT}{END}"} for name in ("policy", "version")},
             "questions": {"type": "object", "properties": rules, "additionalProperties": False},
+            "settings": {"type": "object", "properties": settings, "additionalProperties": False},
         },
-        "required": [*KEYS],
+        "required": [*KEYS[:2]],
         "additionalProperties": False,
         "$defs": {
             "rule": {
@@ -146,28 +216,18 @@ def list_schema(name: str, accepted: list[Any]) -> Json:
 
 
 def text_schema(name: str) -> Json:
-    """A text of the form that the validator asks for, and not of one that it refuses."""
-    validator = ASKED[name]["validator"]
-    test = re.search(rf"\b{name} is not (\w+)", validator)
-    if not test:
-        return integer_schema(name) if ASKED[name]["type"] == "int" else {"type": "string"}
-    form: Json = {"type": "string", "pattern": whole(test[1])}
-    if refused := re.search(rf"\b{name} is (?!not\b)(\w+)", validator):
-        form["not"] = {"pattern": whole(refused[1])}
+    """A text of the form that the validator tests for."""
+    tests = [test for test in tests_of(name) if test in FORMS]
+    if not tests:
+        return {"type": "string"}
+    pattern = FORMS[tests[0]].replace(r"\Z", "$")
+    form: Json = {"type": "string", "pattern": f"^({pattern}){END}"}
     return form if CHECKS.problem(name, "", values({})) else {"anyOf": [{"const": ""}, form]}
 
 
-def whole(test: str) -> str:
-    """The pattern that one of the tests in validators looks for, for a whole text."""
-    pattern = PATTERNS[test].pattern.replace(r"\Z", "$")
-    return f"^({pattern}){END}"
-
-
-def integer_schema(name: str) -> Json:
-    """A whole number between the least and the largest that the validator takes."""
-    context = values({})
-    taken = [number for number in NUMBERS if not CHECKS.problem(name, number, context)]
-    return {"type": "integer", "minimum": taken[0], "maximum": taken[-1]}
+def tests_of(name: str) -> list[str]:
+    """The tests that a question's validator has, such as `is not model_id`."""
+    return [test.name for test in ENVIRONMENT.parse(ASKED[name]["validator"]).find_all(nodes.Test)]
 
 
 def rules(name: str, outcomes: Mapping[str, Any]) -> Iterator[Json]:
@@ -197,7 +257,22 @@ def condition(box: Box) -> Json:
         }
     }
     given = [name for name, chosen in narrow.items() if defaults[name] not in chosen]
+    if alternatives := [form for name in narrow if (form := by_implication(name, narrow[name], first))]:
+        found["allOf"] = alternatives
+        given = [name for name in given if name not in IMPLIED]
     return {**found, "required": given} if given else found
+
+
+def by_implication(name: str, chosen: frozenset[Any], others: Values) -> Json | None:
+    """The form of answers files whose answer is among the chosen ones, where another answer changes its default."""
+    if name not in IMPLIED:
+        return None
+    implying = IMPLIED[name]
+    context = {other: answer for other, answer in others.items() if other != name}
+    with_it, without = (values({**context, **more})[name] in chosen for more in ({implying: ""}, {}))
+    if with_it == without:
+        return None
+    return any_of([{"required": [name]}, {"required": [implying]} if with_it else {"not": {"required": [implying]}}])
 
 
 def merged(boxes: list[Box]) -> list[Box]:
@@ -266,7 +341,7 @@ def is_finite(name: str) -> bool:
 
 @functools.cache
 def candidates(name: str) -> list[Any]:
-    """The values that might be answers: choices, or names in the tables that the validator looks them up in."""
+    """The values that might be answers: the question's choices, or those of its row in the table of settings."""
     question = ASKED[name]
     if question["type"] == "bool":
         return [True, False]
@@ -277,20 +352,19 @@ def candidates(name: str) -> list[Any]:
         )
         contexts = filter(None, map(combined, given))
         return list(dict.fromkeys(value for context in contexts for value in CHECKS.choices(name, context)))
-    tables = re.findall(rf"\b{name} not in catalog\.(\w+)|catalog\.(\w+)\[{name}\]", question.get("validator", ""))
-    return list(dict.fromkeys(row for found in tables for table in found if table for row in CATALOG[table]))
+    return list(CATALOG.get(IN_TABLE.get(name, {}).get("choices", ""), []))
 
 
 @functools.cache
 def governors_of(name: str, *keys: str) -> list[str]:
     """The questions with choices whose answers a question's rules look at, also by way of others, in their order."""
     seen: set[str] = set()
-    ahead = looked_at(name, keys or ("when", "choices", "validator")) - {name}
+    ahead = looked_at(name, keys or ("when", "choices", "validator")) - {name, FOUND}
     while ahead:
         other = ahead.pop()
         seen.add(other)
         keys = ("default",) if is_computed(QUESTIONS[other]) else ("when", "choices")
-        ahead |= looked_at(other, keys) - seen
+        ahead |= looked_at(other, keys) - seen - {FOUND}
     return [other for other in ASKED if other in seen - {name} and is_choice(other)]
 
 
@@ -310,7 +384,7 @@ def is_choice(name: str) -> bool:
 
 def values(given: Values) -> Values:
     """All answers and computed values, where these are given and the others have their default."""
-    context: Values = {"catalog": CATALOG, "_folder_name": "my-model"}
+    context: Values = {"catalog": CATALOG, "_folder_name": "my-model", "_given": given}
     for name, question in QUESTIONS.items():
         hidden = is_computed(question) or CHECKS.is_hidden(name, context)
         context[name] = given[name] if name in given and not hidden else default(name, context)
@@ -327,6 +401,8 @@ def default(name: str, context: Values) -> Any:
         return rendered.lower() in YES
     if question["type"] in ("int", "json"):
         return json.loads(rendered)
+    if question["type"] == "yaml":
+        return as_mapping(rendered)
     return as_list(rendered) if question.get("multiselect") else rendered
 
 

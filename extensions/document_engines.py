@@ -13,7 +13,7 @@ from typing import Any
 
 from extensions.context import load_catalog
 from extensions.engines import image_name
-from extensions.sizing import GIB, Model, Workload, fit_on, memory_of_gpu, recommended
+from extensions.sizing import GIB, Model, Workload, fit_on, memory_of_gpu, priced, recommended
 
 DOCS = Path(__file__).parents[1] / "docs"
 CATALOG = load_catalog()
@@ -44,7 +44,21 @@ def pages() -> dict[Path, str]:
 def comparison() -> str:
     """The engines side by side."""
     rows = [[f"[{row['title']}]({name}.md)", row["what"], row["why"], row["limits"]] for name, row in ENGINES.items()]
-    return table(["Engine", "What it is", "Why", "Limits"], rows)
+    return table(["Engine", "What it is", "Why", "Limits"], rows) + "\n## Tasks\n\n" + tasks()
+
+
+def tasks() -> str:
+    """What each engine can do through POST /invocations, and what was tried with a real model."""
+    rows = [
+        [
+            f"`{name}`",
+            row["what"],
+            ", ".join(ENGINES[engine]["title"] for engine in row["settings"]),
+            ", ".join(ENGINES[engine]["title"] for engine in row["tried"]) or "none: please report how it works",
+        ]
+        for name, row in CATALOG["tasks"].items()
+    ]
+    return table(["`task`", "What the model does", "Engines", "Tried here with a real model"], rows)
 
 
 def about(name: str, row: Row) -> str:
@@ -58,14 +72,14 @@ def about(name: str, row: Row) -> str:
 def image(row: Row) -> str:
     """The facts of an engine's image."""
     facts = row["image"]
-    return table(
-        ["", ""],
-        [
-            ["image in us-east-1", f"`{image_name(row, 'us-east-1', CATALOG['regions'])}`"],
-            ["version", f"{row['title']} {facts['engine_version']}, CUDA {facts['cuda']}"],
-            ["`InferenceAmiVersion`", f"`{facts['ami']}`"],
-        ],
-    )
+    version = f"{row['title']} {facts['engine_version']}"
+    rows = [["image in us-east-1", f"`{image_name(row, 'us-east-1', CATALOG['regions'])}`"]]
+    if "repository_arm64" in facts:
+        rows.append(["on Graviton", f"`{image_name(row, 'us-east-1', CATALOG['regions'], 'arm64')}`"])
+    if "cuda" not in facts:
+        return table(["", ""], [*rows, ["version", f"{version}, for CPUs"]])
+    machine = ["`InferenceAmiVersion`", f"`{facts['ami']}`"]
+    return table(["", ""], [*rows, ["version", f"{version}, CUDA {facts['cuda']}"], machine])
 
 
 def settings(name: str, row: Row) -> str:
@@ -81,7 +95,7 @@ def shown(options: Row) -> str:
 
 
 def sizes() -> str:
-    """For each model the instances that are recommended, smallest first, with the tokens that they have room for."""
+    """For each model the instances that are recommended, cheapest first, with the tokens that they have room for."""
     return table(
         ["Model", "Weights", "A token", *(f"Choice {place}" for place in (1, 2, 3))],
         [[f"`{name}`", *size(workload_of(name))] for name in CATALOG["models"]],
@@ -90,7 +104,8 @@ def sizes() -> str:
 
 def workload_of(name: str) -> Workload:
     """A model of the catalog as it is served by default."""
-    return Workload(Model(name, **CATALOG["models"][name]), "none", CONTEXT, "auto", "13.0", converts=True)
+    model = Model(name, **CATALOG["models"][name])
+    return Workload(model, "none", CONTEXT, "auto", ENGINES["vllm"], CATALOG["profiles"]["balanced"]["sequences"])
 
 
 def size(workload: Workload) -> Iterator[str]:
@@ -103,7 +118,8 @@ def size(workload: Workload) -> Iterator[str]:
         fitting = fit_on(workload, instance)
         assert fitting
         gpus = f"{fitting.degree} x {memory_of_gpu(instance) / GIB:.0f} GiB"
-        yield f"`{name}` ({gpus}): {fitting.tokens:,} tokens"
+        type_, _, price = priced(name, CATALOG).partition(" ")
+        yield f"`{type_}` {price} {gpus}: {fitting.tokens:,} tokens".replace("  ", " ")
     yield from [""] * (3 - len(names))
 
 

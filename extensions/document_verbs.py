@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -17,6 +16,7 @@ from typing import Any
 
 import copier
 import yaml
+from plumbum import local
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "verbs"
@@ -24,9 +24,20 @@ TABLE: dict[str, Any] = yaml.safe_load((ROOT / "extensions" / "permissions.yml")
 
 # the policies of the caller, and the verbs that they are for; without names it is all the others
 POLICIES = {
-    ROOT / "template/{{codebuild}}/iam/caller-codebuild.json": ["submit"],
-    ROOT / "template/{{project}}/iam/caller-artifacts.json": ["push", "upload", "register"],
-    ROOT / "template/{{project}}/iam/caller.json": [],
+    "template/{{codebuild}}/iam/caller-codebuild.json": ["submit"],
+    "template/{{project}}/iam/caller-artifacts.json": ["push", "upload", "stage", "register"],
+    "template/{{project}}/iam/caller-adopt.json": ["adopt"],
+    "template/{{project}}/iam/caller-clean.json": ["clean"],
+    "template/{{project}}/iam/caller.json": [],
+}
+# the policies that have what one resource or another of all verbs says, and their layers
+APART = {
+    "caller-async": "async",
+    "caller-kms": "project",
+    "caller-model-data": "project",
+    "caller-model-package": "project",
+    "caller-provision": "project",
+    "caller-scaling": "project",
 }
 
 Statement = dict[str, Any]
@@ -43,32 +54,42 @@ def main() -> None:
 
 def files() -> dict[Path, str]:
     """What each file should be."""
-    wanted = {PAGES / f"{verb}.md": page(verb, usage) for verb, usage in usages().items()}
-    for file, verbs in POLICIES.items():
-        taken = {verb for others in POLICIES.values() for verb in others}
-        wanted[file] = policy(verbs or [verb for verb in TABLE["verbs"] if verb not in taken])
-    return wanted
+    return {PAGES / f"{verb}.md": page(verb, usage) for verb, usage in usages().items()} | policies()
+
+
+def policies() -> dict[Path, str]:
+    """What the policies of the caller should be."""
+    taken = {verb for verbs in POLICIES.values() for verb in verbs}
+    found = {
+        ROOT / file: policy(verbs or [verb for verb in TABLE["verbs"] if verb not in taken])
+        for file, verbs in POLICIES.items()
+    }
+    return found | {
+        ROOT / f"template/{{{{{layer}}}}}/iam/{document}.json": policy(list(TABLE["verbs"]), document)
+        for document, layer in APART.items()
+    }
 
 
 @cache
 def usages() -> dict[str, str]:
     """What each verb of a project says with --help."""
     with tempfile.TemporaryDirectory() as folder:
-        template, project = Path(folder, "template"), Path(folder, "project")
+        template = Path(folder, "template")
         # without git: as the files are now
         shutil.copytree(ROOT, template, ignore=shutil.ignore_patterns(".*_cache", ".git", ".venv", "__pycache__"))
         options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": True, "skip_tasks": True}
-        copier.run_copy(str(template), project, data={"project_name": "my-model"}, **options)
-        verbs = sorted(file for file in Path(project, "do").iterdir() if file.is_file() and not file.suffix)
-        return {verb.name: _usage(verb) for verb in verbs}
+        found: dict[str, str] = {}
+        for kind in ("generative", "predictive"):  # where both have a verb, the page is the predictive one's
+            project = Path(folder, kind, "project")
+            copier.run_copy(str(template), project, data={"project_name": "my-model", "model_kind": kind}, **options)
+            verbs = (file for file in Path(project, "do").iterdir() if file.is_file() and not file.suffix)
+            found |= {verb.name: _usage(verb) for verb in verbs}
+        return dict(sorted(found.items()))
 
 
 def _usage(verb: Path) -> str:
-    command = [sys.executable, f"do/{verb.name}", "--help"]
-    done = subprocess.run(
-        command, cwd=verb.parents[1], env={"COLUMNS": "110"}, check=True, capture_output=True, text=True
-    )
-    return done.stdout.rstrip()
+    in_no_environment = local["env"]["--ignore-environment", "COLUMNS=110"].with_cwd(verb.parents[1])
+    return in_no_environment(sys.executable, f"do/{verb.name}", "--help").rstrip()
 
 
 def page(verb: str, usage: str) -> str:
@@ -78,12 +99,26 @@ def page(verb: str, usage: str) -> str:
     if not requests:
         return "\n".join([*lines, "It asks nothing of AWS.", ""])
     lines += ["## What it asks of AWS", "", "Each request needs the permission of its name, if no other is given."]
-    lines += ["", "| request | on |", "| --- | --- |"]
+    lines += ["", "| request | on | policy |", "| --- | --- | --- |"]
     for request, resource in requests.items():
         permission = "" if action(request) == request else f" (permission `{action(request)}`)"
-        places = ", ".join(f"`{place}`" for place in TABLE["resources"][resource])
-        lines.append(f"| `{request}`{permission} | {places} |")
-    return "\n".join([*lines, ""])
+        lines.append(f"| `{request}`{permission} | {_places(resource)} | {_document(verb, resource)} |")
+        along = TABLE["along"].get(request, {"rights": {}, "source": ""})
+        for right, place in along["rights"].items():
+            why = f"`{right}`, [along with it]({along['source']})"
+            lines.append(f"| {why} | {_places(place)} | {_document(verb, place)} |")
+    services = sorted({action(request).partition(":")[0] for request in requests})
+    sources = ", ".join(f"[{service}]({TABLE['sources'][service]})" for service in services)
+    return "\n".join([*lines, "", f"AWS's own pages about these permissions: {sources}.", ""])
+
+
+def _places(resource: str) -> str:
+    return ", ".join(f"`{place}`" for place in TABLE["resources"][resource]["arns"])
+
+
+def _document(verb: str, resource: str) -> str:
+    own = next((Path(file).stem for file, verbs in POLICIES.items() if verb in verbs), "caller")
+    return f"`{TABLE['resources'][resource].get('document', own)}`"
 
 
 def action(request: str) -> str:
@@ -91,27 +126,29 @@ def action(request: str) -> str:
     return str(TABLE["actions"].get(request, request))
 
 
-def policy(verbs: list[str]) -> str:
-    """The policy of whoever types these verbs: a statement for each kind of thing."""
-    actions: dict[tuple[str, str], set[str]] = defaultdict(set)
+def policy(verbs: list[str], document: str = "") -> str:
+    """A policy for these verbs: a statement for each kind of thing. `document` is that of resources with one."""
+    actions: dict[str, set[str]] = defaultdict(set)
     for verb in verbs:
         for request, resource in TABLE["verbs"][verb].items():
-            condition = action(request) if action(request) in TABLE["conditions"] else ""
-            actions[resource, condition].add(action(request))
-    statements = [statement(*key, sorted(names)) for key, names in sorted(actions.items())]
+            rights = {action(request): resource} | TABLE["along"].get(request, {"rights": {}})["rights"]
+            for right, place in rights.items():
+                if TABLE["resources"][place].get("document", "") == document:
+                    actions[place].add(right)
+    statements = [statement(place, sorted(names)) for place, names in sorted(actions.items())]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
 
 
-def statement(resource: str, condition: str, actions: list[str]) -> Statement:
+def statement(resource: str, actions: list[str]) -> Statement:
     """A statement about one kind of thing."""
-    words = [*resource.split("_"), *condition.partition(":")[2:]]
+    row = TABLE["resources"][resource]
     found = {
-        "Sid": "".join(word[:1].upper() + word[1:] for word in words),
+        "Sid": "".join(word.capitalize() for word in resource.split("_")),
         "Effect": "Allow",
         "Action": actions,
-        "Resource": TABLE["resources"][resource],
+        "Resource": row["arns"],
     }
-    return found | ({"Condition": TABLE["conditions"][condition]} if condition else {})
+    return found | ({"Condition": row["when"]} if "when" in row else {})
 
 
 if __name__ == "__main__":

@@ -22,23 +22,29 @@ class Engines(Extension):
             environment.filters[filter_.__name__] = filter_
 
 
-def image_name(engine: Row, region: str, regions: Mapping[str, Row]) -> str:
+def image_name(engine: Row, region: str, regions: Mapping[str, Row], architecture: str = "x86_64") -> str:
     """The name of the image that an engine's container is built on, in a region; empty for a row without an image."""
     if "image" not in engine:
         return ""
     image = engine["image"]
     registry = image["registry"] % {"region": region, **regions[region]}
     digest = f"@{image['digest']}" if image["digest"] else ""
-    return f"{registry}/{image['repository']}:{image['tag']}{digest}"
+    repository = image.get(f"repository_{architecture}", image["repository"])
+    return f"{registry}/{repository}:{image['tag']}{digest}"
 
 
-def engine_settings(engine: Row, name: str, profile: Row, **answers: Any) -> dict[str, Any]:
-    """The options of the engine `name`, with their values, that follow from its profile and the answers."""
+def engine_settings(engine: Row, name: str, profile: Row, task: Row, **answers: Any) -> dict[str, Any]:
+    """The options of the engine `name`, with their values, that follow from its profile, its task and the answers.
+
+    An engine that divides its context among slots gets as much for each of them.
+    """
     settings: dict[str, Any] = {}
+    if slots := profile["settings"].get(name, {}).get(engine.get("slots")):
+        answers["max_model_len"] *= slots
     for answer, options in engine.get("settings", {}).items():
         if answers[answer] not in OFF:
             settings |= {option: answers[answer] if value is None else value for option, value in options.items()}
-    return {**settings, **profile["settings"].get(name, {})}
+    return {**settings, **profile["settings"].get(name, {}), **task["settings"].get(name, {})}
 
 
 @pass_environment
@@ -48,5 +54,5 @@ def option_problem(environment: Environment, value: str, options: Row, known: Ro
     choices = known["choices"].get(option, [value])
     if value in choices:
         return ""
-    hint = environment.filters["did_you_mean"](value, choices) or f": it has {', '.join(choices)}"
-    return f"the engine has none of that name{hint}"
+    hint = environment.filters["did_you_mean"](value, choices) or f": choose {', '.join(choices)}"
+    return f"the engine doesn't have it{hint}"

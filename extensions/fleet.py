@@ -8,11 +8,11 @@ update with conflicts leaves nothing behind. docs/fleet.md says how to go on.
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,9 +22,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
+from subprocess import DEVNULL, CompletedProcess, TimeoutExpired
+from typing import Any, ClassVar
 
 import yaml
+from plumbum import CommandNotFound, local
 
 BRANCH = "template-update"
 ANSWERS_FILE = ".copier-answers.yml"
@@ -121,7 +123,7 @@ def update_all(
 
 
 def update(project: Path, copier: list[str], test: str | None, timeout: float) -> Row:
-    """Update one project, whatever state it is in, in so many seconds."""
+    """Update one project, whatever state it is in, within a time limit in seconds."""
     start = time.monotonic()
     before = after = ""
     try:
@@ -137,7 +139,7 @@ def update(project: Path, copier: list[str], test: str | None, timeout: float) -
 
 
 def version(project: Path) -> str:
-    """The version of the template that a project records. Raises NotUpdated where there is no project."""
+    """The version of the template that a project records. Raises NotUpdated if there is no project."""
     try:
         recorded = yaml.safe_load((project / ANSWERS_FILE).read_text(encoding="utf-8"))
         return str(recorded["_commit"])
@@ -216,30 +218,36 @@ class Commands:
             end(group)
 
 
-def run(command: list[str], folder: Path, deadline: float | None = None) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], folder: Path, deadline: float | None = None) -> CompletedProcess[str]:
     """Run a command there. Raises NotUpdated if there is no such command, or it still runs at the deadline."""
     seconds = None if deadline is None else max(deadline - time.monotonic(), 0)
-    pipe = subprocess.PIPE
-    try:
-        started = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-        )
-    except OSError as error:
-        raise NotUpdated(FAILED, f"{command[0]}: {error.strerror}") from error
+    started = start(command, folder)
     with started:
         Commands.running.add(started.pid)
         try:
             if Commands.ended and deadline is not None:
                 end(started.pid)
             out, errors = started.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             end(started.pid)
             raise NotUpdated(
                 TIMED_OUT, f"{shlex.join(command)[-60:]} had not ended; --timeout gives it longer"
             ) from None
         finally:
             Commands.running.discard(started.pid)
-    return subprocess.CompletedProcess(command, started.returncode, out, errors)
+    return CompletedProcess(command, started.returncode, out, errors)
+
+
+def start(command: list[str], folder: Path) -> Any:
+    """Start a command there, in a process group of its own. Raises NotUpdated if there is no such command."""
+    name, *arguments = command
+    try:
+        program = local[str(folder / name) if "/" in name else name].with_cwd(folder)
+        return program.popen(arguments, stdin=DEVNULL, text=True, new_session=True)
+    except CommandNotFound as error:
+        raise NotUpdated(FAILED, f"{name}: {os.strerror(errno.ENOENT)}") from error
+    except OSError as error:
+        raise NotUpdated(FAILED, f"{name}: {error.strerror}") from error
 
 
 def end(group: int) -> None:

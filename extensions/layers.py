@@ -1,24 +1,28 @@
 """Offers a variable for each layer of template/: `.` if the answers switch it on, and empty if not.
 
 A layer is a folder named after a choice, such as {{fastapi}}. It is laid over the project if its variable is `.`, and
-left out if that is empty. A choice without a folder brings no files of its own.
+left out if that is empty. A choice without a folder brings no files of its own. What several frameworks or
+servers share is a layer that their rows in the catalog name in `layers`.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from copier_template_extensions import ContextHook
 from jinja2 import Environment
 
 TEMPLATE = Path(__file__).parents[1] / "template"
+CATALOG = Path(__file__).with_name("catalog")
 FOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 # Of these questions each choice switches on the layer of its name; the second ones are for predictive models only.
-CHOICES = ("model_kind", "model_server", "build_with", "ci")
+CHOICES = ("model_kind", "model_server", "build_with", "deploy_target", "ci")
 PREDICTIVE_CHOICES = ("framework", "model_source")
 # Layers of questions for yes or no; one named after its question would hide the answer.
 TESTS = "tests"
@@ -39,6 +43,13 @@ class Layers(ContextHook):
             context.update({name: "." if name in on else "" for name in self._folders})
 
 
+@functools.cache
+def _shared_layers(table: str) -> dict[str, list[str]]:
+    """The layers that each row of a table, a framework or a server, brings beside its own."""
+    rows = yaml.safe_load((CATALOG / f"{table}.yml").read_text(encoding="utf-8"))
+    return {name: row.get("layers", []) for name, row in rows.items()}
+
+
 def folders(template: Path = TEMPLATE) -> Iterator[str]:
     """The names of the layers in a folder, also of those within a layer."""
     for path in sorted(template.iterdir()) if template.is_dir() else []:
@@ -50,10 +61,12 @@ def folders(template: Path = TEMPLATE) -> Iterator[str]:
 def switched_on(answers: Mapping[str, Any]) -> set[str]:
     """The layers that belong to these answers, whether they have a folder or not."""
     chosen = {"project", *(answers[question] for question in CHOICES)}
+    chosen.update(_shared_layers("model_servers").get(answers["model_server"], []))
     if answers["renovate"]:
         chosen.add(RENOVATE)
     if answers["model_kind"] == "predictive":
         chosen.update(answers[question] for question in PREDICTIVE_CHOICES)
+        chosen.update(_shared_layers("frameworks")[answers["framework"]])
         if answers["include_tests"]:
             chosen.update([TESTS, *answers["test_types"]])
     return {name.replace("-", "_") for name in chosen}

@@ -13,16 +13,16 @@ from typing import Any
 import yaml
 
 from extensions.answers import is_computed, load_questions
+from extensions.context import load_catalog
 from extensions.document_questions import choices
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "interface.yml"
 MIGRATIONS = ROOT / "migrations"
-SETTINGS = ROOT / "template/{{project}}/do/lib/config.py"
 HANDLER = ROOT / "template/{{predictive}}/serving/handlers/base.py"
 
 HEADER = """\
-# The names that projects depend on: questions with their types and choices, keys of do/config.env, and what a
+# The names that projects depend on: questions with their types and choices, settings, and what a
 # model_handler.py can override. Written by `python -m extensions.record_interface`. A name that was released stays here
 # for good; one that never was can be taken out by hand.
 
@@ -59,16 +59,9 @@ def current() -> Interface:
             }
             for name, question in questions.items()
         },
-        "settings": keys(SETTINGS.read_text(encoding="utf-8"), "KEYS"),
+        "settings": list(load_catalog()["settings"]),
         "handler": sorted(public_names(HANDLER.read_text(encoding="utf-8"), "Handler")),
     }
-
-
-def keys(code: str, table: str) -> list[str]:
-    """The keys of a table of settings, in their order."""
-    (found,) = [node.value for node in ast.parse(code).body if isinstance(node, ast.Assign) and table in assigned(node)]
-    assert isinstance(found, ast.Dict)
-    return [str(key.value) for key in found.keys if isinstance(key, ast.Constant)]
 
 
 def public_names(code: str, class_name: str) -> Iterator[str]:

@@ -3,7 +3,8 @@
 For maintainers: `make catalog`, or `python -m extensions.refresh_catalog`. botocore (it comes with boto3) is imported
 here and by nothing that renders a project. It names the instance types and regions, but not the shapes of instances:
 rows that are there keep theirs, new types get theirs from `--shapes`, a CSV file with the columns instance, vcpu,
-mem_mib, arch, gpu_name, gpu_count, gpu_mem_mib_total and neuron (such as 6xInferentia2).
+mem_mib, arch, gpu_name, gpu_count, gpu_mem_mib_total, neuron (such as 6xInferentia2) and nvme_gb (empty for types
+without a disk of their own).
 Nothing is ever removed: what was offered stays valid for the projects that were made with it.
 """
 
@@ -34,9 +35,13 @@ def main(arguments: list[str] | None = None, folder: Path = CATALOG) -> int:
     names, regions = botocore_instance_types(), botocore_regions()
     instances = {**{name: shapes[name] for name in names if name in shapes}, **catalog["instances"]}
     write_rows(folder / "instances.yml", instances, sort_key=by_family_and_size)
+    known = catalog["regions"]
+    fresh = {
+        name: {**row, "registry_account": known.get(name, row)["registry_account"]} for name, row in regions.items()
+    }
     write_rows(
         folder / "regions.yml",
-        {**{name: {**row, "registry_account": None} for name, row in regions.items()}, **catalog["regions"]},
+        {**known, **fresh},
         sort_key=lambda name, row: (row["partition"] != "aws", row["partition"], name),
     )
 
@@ -60,17 +65,20 @@ def botocore_instance_types() -> set[str]:
 
 
 def botocore_regions() -> Rows:
-    """The regions that have SageMaker, in all partitions."""
+    """The regions that have SageMaker, in all partitions; those marked that have no CodeBuild."""
     import botocore.session
 
     session = botocore.session.get_session()
     partitions = session.get_component("data_loader").load_data("endpoints")["partitions"]
+    build = {name for row in partitions for name in session.get_available_regions("codebuild", row["partition"])}
     return {
         name: {
             "title": partition["regions"][name]["description"],
             "partition": partition["partition"],
             "dns_suffix": partition["dnsSuffix"],
+            "registry_account": None,
         }
+        | ({} if name in build else {"codebuild": False})
         for partition in partitions
         for name in session.get_available_regions("sagemaker", partition["partition"])
     }
@@ -99,6 +107,8 @@ def shape(line: dict[str, str]) -> dict[str, Any]:
         }
     if match := re.fullmatch(r"(\d+)x(\w+)", line["neuron"]):
         row |= {"neuron": match[2], "neurons": int(match[1])}
+    if line["nvme_gb"]:
+        row["local_disk"] = True
     return row
 
 

@@ -7,7 +7,6 @@ update, FROM the version of the template that the project had.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 import copier
 import yaml
+from plumbum import local
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 ANSWERS_FILE = Path(".copier-answers.yml")
@@ -68,8 +68,8 @@ def render(folder: Path, version: str) -> None:
 
 def committed(file: str) -> bytes | None:
     """A file of the project as it was last committed; None where the owner had deleted it."""
-    done = subprocess.run(["git", "show", f"HEAD:./{file}"], capture_output=True)
-    return None if done.returncode else done.stdout
+    code, content = run_git("show", f"HEAD:./{file}")
+    return None if code else content
 
 
 def move_edits(base: bytes, edited: bytes | None, target: Path) -> None:
@@ -89,8 +89,8 @@ def merge(target: Path, base: bytes, edited: bytes) -> bool:
         before.write_bytes(base)
         after.write_bytes(edited)
         names = ("-L", "after updating", "-L", "last update", "-L", "before updating")
-        done = subprocess.run(["git", "merge-file", *names, str(target), str(before), str(after)], capture_output=True)
-    return done.returncode != 0
+        code, _ = run_git("merge-file", *names, str(target), str(before), str(after))
+    return code != 0
 
 
 def mark_conflict(target: Path, base: bytes, rendered: bytes, edited: bytes) -> None:
@@ -109,8 +109,18 @@ def blob(content: bytes) -> str:
 
 
 def git(*arguments: str, stdin: bytes = b"") -> bytes:
-    """What git prints."""
-    return subprocess.run(["git", *arguments], input=stdin, capture_output=True, check=True).stdout
+    """What git prints. Raises RuntimeError if it fails."""
+    code, output = run_git(*arguments, stdin=stdin)
+    if code:
+        raise RuntimeError(f"git {arguments[0]} ended with exit code {code}")
+    return output
+
+
+def run_git(*arguments: str, stdin: bytes = b"") -> tuple[int, bytes]:
+    """The exit code of git and what it prints, in bytes, because files may hold anything."""
+    process: Any = (local["git"][arguments] << stdin).popen()
+    output, _ = process.communicate()
+    return process.returncode, output
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ It types what a user would type, into build/demo. The server is stopped at the e
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -17,9 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from plumbum import RETCODE, local
+from plumbum.commands.base import BaseCommand
+from plumbum.machines.base import PopenWithAddons
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "build" / "demo"
-LOG = PROJECT / "server.log"
 START_SECONDS = 600  # the first start installs the server's packages
 RENDER = "copier copy --quiet --trust --defaults --vcs-ref=HEAD --data=git_init=false . build/demo"
 
@@ -48,7 +49,7 @@ def main() -> int:
     shutil.rmtree(PROJECT, ignore_errors=True)
     try:
         step("A project from the template, and its sample model", RENDER, ROOT, environment)
-        with server(environment):
+        with server(PROJECT, environment):
             step("The contract suite", "do/test", PROJECT, environment)
             step("Predictions: the age of five abalones, in rings", "do/invoke", PROJECT, environment)
     except StepFailed as failed:
@@ -61,17 +62,22 @@ def main() -> int:
 def step(title: str, command: str, folder: Path, environment: dict[str, str]) -> None:
     """Say what comes and what is typed for it, and run it. Raises StepFailed."""
     print(f"\n== {title}\n$ {command}", flush=True)
-    done = subprocess.run(shlex.split(command), cwd=folder, env=environment)
-    if done.returncode:
-        raise StepFailed(command, done.returncode)
+    if code := shell(command, folder, environment) & RETCODE(FG=True):
+        raise StepFailed(command, code)
+
+
+def shell(command: str, folder: Path, environment: dict[str, str]) -> BaseCommand:
+    """A command as a terminal in the folder runs it, in one process."""
+    return local["sh"].with_cwd(folder).with_env(**environment)["-c", f"exec {command}"]
 
 
 @contextmanager
-def server(environment: dict[str, str]) -> Iterator[None]:
+def server(project: Path, environment: dict[str, str], command: str = "do/serve") -> Iterator[None]:
     """do/serve in the background, ready. Raises StepFailed when it ends instead."""
-    print(f"\n== The server, in the background (its log: {LOG.relative_to(ROOT)})\n$ do/serve", flush=True)
-    with LOG.open("wb") as log:
-        process = subprocess.Popen(["do/serve"], cwd=PROJECT, env=environment, stdout=log)
+    file = project / "server.log"
+    print(f"\n== The server, in the background (its log: {file.relative_to(ROOT)})\n$ {command}", flush=True)
+    with file.open("wb") as log:
+        process = shell(command, project, environment).popen(stdin=None, stdout=log, stderr=None)
     try:
         wait_until_ready(process, f"http://127.0.0.1:{environment['PORT']}/ping")
         yield
@@ -80,7 +86,7 @@ def server(environment: dict[str, str]) -> Iterator[None]:
         process.wait()
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+def wait_until_ready(process: PopenWithAddons[str], url: str) -> None:
     """Return when the server answers. Raises StepFailed when it ends, or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:

@@ -17,6 +17,8 @@ import tempfile
 import venv
 from pathlib import Path
 
+from plumbum import local
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/life-of-a-project.md"
 PARTS = ("copier.yml", "extensions", "migrations", "questions", "tasks", "template", "CHANGELOG.md")
@@ -58,6 +60,7 @@ class Shell:
     def run(self, command: str) -> str:
         """What the command prints; the home folder is shown as ~."""
         script = f". ~/.functions\n{command}\npwd > ~/.folder"
+        # not plumbum, which can't take a variable out of the environment
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self._folder,
@@ -71,7 +74,7 @@ class Shell:
 
 
 def main() -> None:
-    """Write the page anew."""
+    """Rewrite the page."""
     PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
@@ -110,7 +113,7 @@ def prepare(home: Path) -> None:
         "[user]\n\tname = owner\n\temail = owner@localhost\n"
         f'[url "{template.parent}/"]\n\tinsteadOf = https://github.com/org/\n'
     )
-    subprocess.run(["git", "init", "--quiet"], cwd=template, env={**os.environ, "HOME": str(home)}, check=True)
+    local["git"].with_cwd(template).with_env(HOME=str(home))("init", "--quiet")
     environment = home / ".environment"
     venv.create(environment, with_pip=False)
     packages = environment / "lib/python{}.{}/site-packages/these.pth".format(*sys.version_info)

@@ -6,10 +6,25 @@ Their tests fail if they are stale.
 
 from __future__ import annotations
 
-from extensions import answers_schema, document_engines, document_questions, document_verbs, record_interface
+from extensions import (
+    answers_schema,
+    document_engines,
+    document_frameworks,
+    document_questions,
+    document_verbs,
+    record_interface,
+)
 from tests.renders import goldens
 
-GENERATORS = (document_questions, document_engines, document_verbs, answers_schema, record_interface, goldens)
+GENERATORS = (
+    document_questions,
+    document_frameworks,
+    document_engines,
+    document_verbs,
+    answers_schema,
+    record_interface,
+    goldens,
+)
 
 
 def main() -> None:

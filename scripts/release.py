@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 from packaging.version import InvalidVersion, Version
+from plumbum import local
 
 from extensions import record_interface
 
@@ -65,7 +65,7 @@ def require_interface() -> None:
     """Raise NotReady unless interface.yml has what the template has, and all that the last release had."""
     recorded, current = record_interface.recorded(), record_interface.current()
     if record_interface.merged(recorded, current) != recorded:
-        raise NotReady("interface.yml is not current: type python -m extensions.record_interface")
+        raise NotReady("interface.yml is not current: run python -m extensions.record_interface")
     if tags() and (gone := [*record_interface.lost(released_interface(), recorded)]):
         raise NotReady(f"interface.yml lacks {gone[0]}, which was released: git checkout {tags()[-1]} interface.yml")
     if gone := sorted({*record_interface.lost(recorded, current)} - record_interface.migrated()):
@@ -86,10 +86,10 @@ def tags() -> list[str]:
 
 def git(*arguments: str) -> str:
     """What git prints. Raises NotReady where it fails."""
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise NotReady(f"git {arguments[0]} failed: {' '.join(done.stderr.split())}")
-    return done.stdout.strip()
+    code, output, errors = local["git"].with_cwd(ROOT)[arguments].run(retcode=None)
+    if code:
+        raise NotReady(f"git {arguments[0]} failed: {' '.join(errors.split())}")
+    return output.strip()
 
 
 if __name__ == "__main__":

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+from plumbum import CommandNotFound, local
 from report import not_done, say
 
-# For the first commit where git knows nobody, as on a build machine.
+# For the first commit if git knows no user, as on a build machine.
 IDENTITY = ["-c", "user.name=mcc-template", "-c", "user.email=mcc-template@localhost"]
 
-# Without the user's hooks and signature, which may ask questions.
+# Without the user's hooks and signature, which may prompt.
 COMMIT = ["commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message=Generate the project from mcc-template"]
 
 BY_HAND = 'git init && git add --all && git commit --message "Generate the project"'
 
 
 def main() -> int:
-    """Initialise and commit, unless the project is inside a repository already."""
+    """Initialize and commit, unless the project is inside a repository already."""
     try:
         outer = git("rev-parse", "--show-toplevel")
         if outer.returncode == 0:
             say(f"The project is inside the git repository {outer.stdout.strip()}: commit it there.")
             return tell_ignored()
         return first_commit()
-    except FileNotFoundError:
+    except CommandNotFound:
         return not_done("the first git commit", "git is not installed", BY_HAND)
 
 
@@ -42,7 +43,7 @@ def first_commit() -> int:
 
 
 def tell_ignored() -> int:
-    """Say which files a rule from outside the project keeps out of git: an update could lose them."""
+    """Name the files that a rule outside the project keeps out of git: an update could lose them."""
     listed = git("ls-files", "--others", "--ignored", "--exclude-standard", "--directory").stdout
     rules = git("check-ignore", "--verbose", "--stdin", given=listed).stdout.splitlines()
     outside = [path for rule, path in (line.split("\t", 1) for line in rules) if not is_own(rule)]
@@ -58,9 +59,17 @@ def is_own(rule: str) -> bool:
     return rule.startswith(prefix) and rule.partition(":")[0].endswith(".gitignore") and not Path(rule).is_absolute()
 
 
-def git(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run git in the project; what it prints is in the result."""
-    return subprocess.run(["git", *arguments], check=False, input=given, capture_output=True, text=True)
+class Done(NamedTuple):
+    """How a command of git ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def git(*arguments: str, given: str = "") -> Done:
+    """Run git in the project, however it ends; `given` is what it reads."""
+    return Done(*(local["git"][arguments] << given).run(retcode=None))
 
 
 if __name__ == "__main__":

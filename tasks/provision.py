@@ -1,23 +1,23 @@
-"""Make what builds the image of the new project in AWS, with its own verb. Run in the project."""
+"""Create what builds the new project's image in AWS, with its own command. Run in the project."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
+from plumbum import local
 from report import not_done, say
 
 COMMAND = ["do/submit", "--provision-only"]
 
 
 def main() -> int:
-    """Run the verb, and pass on the line with which it ends where it can't."""
-    done = subprocess.run([sys.executable, *COMMAND], check=False, stderr=subprocess.PIPE, text=True)
-    *lines, last = done.stderr.strip().splitlines() or [f"it ended with exit code {done.returncode}"]
+    """Run the command, and pass on its last line if it fails."""
+    code, _, errors = local[sys.executable][COMMAND].run(retcode=None, stdin=None, stdout=None)
+    *lines, last = errors.strip().splitlines() or [f"it ended with exit code {code}"]
     for line in lines:
         say(line)
-    if done.returncode:
-        return not_done("making what builds the image in AWS", last.removeprefix("do/submit: "), " ".join(COMMAND))
+    if code:
+        return not_done("creating what builds the image in AWS", last.removeprefix("do/submit: "), " ".join(COMMAND))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Train the sample model of the new project with its own verb, do/train. Run in the project."""
+"""Train the new project's sample model with its own command, do/train. Run in the project."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ FINISH = 'do/train && git init && git add --all && git commit --message "Generat
 
 
 def main() -> int:
-    """Run do/train, which says itself what it sets up and what it made."""
+    """Run do/train, which reports its own progress."""
     try:
+        # not plumbum, which would leave it running after ctrl-C
         code = subprocess.run([sys.executable, "do/train"], check=False).returncode
     except KeyboardInterrupt:
         not_done("training the sample model and the first git commit", "interrupted", FINISH)

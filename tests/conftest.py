@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendering import ROOT, TEMPLATE_PARTS, Renders, copy_part, fast_copier, shared_folder
+from tests.rendering import PROJECT_ID, ROOT, TEMPLATE_PARTS, Renders, copy_part, fast_copier, shared_folder
 
-__all__ = ["ROOT", "TEMPLATE_PARTS", "copy_part", "fast_copier"]
+__all__ = ["PROJECT_ID", "ROOT", "TEMPLATE_PARTS", "copy_part", "fast_copier"]
 
 pytest_plugins = ["tests.schedule", "tests.times"]
 
@@ -27,6 +27,11 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         settings.write_text("{}\n")
         patch.setenv("COPIER_SETTINGS_PATH", str(settings))
         patch.setenv("HF_HUB_OFFLINE", "1")
+        # what uv and pyenv have installed on this machine is no matter of the tests': only the Python that runs them is
+        patch.setenv("UV_PYTHON_INSTALL_DIR", str(settings.with_name("pythons")))
+        patch.setenv("PYENV_ROOT", str(settings.with_name("pyenv")))
+        # random for users; here two renders of the same answers are the same
+        patch.setenv("MCC_PROJECT_ID", PROJECT_ID)
         # no file of Python's own appears in the renders that all tests share
         patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         patch.setattr(sys, "dont_write_bytecode", True)

@@ -1,8 +1,10 @@
-"""Runs verbs in forks of one Python that has imported boto3 already: 0.1 s of CPU instead of 0.6 s.
+"""Runs verbs in forks of one Python that has imported what they need already: 0.1 s of CPU instead of 0.6 s.
 
 A fork has the arguments, folder, environment and files of the process that it stands for, runs the script as
 `__main__`, and ends as Python ends, so exit code and output are the same. It starts where a real verb is after it has
-gone on in do/.venv; tests/verbs starts verbs as users do. `python tests/forks.py SOCKET` is the Python that is forked.
+gone on in do/.venv, or in do/.venv-update; tests/verbs starts other verbs as users do.
+`python tests/forks.py SOCKET boto3` or `... SOCKET copier` is the Python that is forked. The latter also forks where
+do/update starts `python -m copier`.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 SERVICES = (
     *("sagemaker", "sagemaker-runtime", "sts", "iam", "ecr", "s3", "codebuild", "logs", "secretsmanager"),
@@ -54,25 +56,24 @@ class Forks:
             if len(answer) < 4:
                 raise ConnectionError("the Python that is forked has ended")
             code = int.from_bytes(answer, "big", signed=True)
-            texts = []
-            for file in (out, errors):
-                file.seek(0)
-                texts.append(file.read().decode())
+            texts = [read_all(file) for file in (out, errors)]
         return subprocess.CompletedProcess([*command], code, *texts)
 
 
 @contextmanager
-def started(python: Path, folder: Path) -> Iterator[Forks]:
-    """A Python that waits for verbs to run."""
+def started(python: Path, folder: Path, imports: str) -> Iterator[Forks]:
+    """A Python that waits for verbs to run. `imports`: boto3 or copier."""
     ours, theirs = socket.socketpair()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    server = subprocess.Popen(
-        [str(python), __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=folder, env=environment
-    )
+    command = [str(python), __file__, str(theirs.fileno()), imports]
+    server = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=folder, env=environment)
     theirs.close()
-    with ours:
+    from tests.times import counted  # not where this file is the Python that is forked
+
+    with ours, counted(server.pid):
         yield Forks(ours)
-    server.wait(30)
+        ours.shutdown(socket.SHUT_RDWR)
+        server.wait(30)
 
 
 def receive(connection: socket.socket, count: int) -> bytes:
@@ -83,7 +84,43 @@ def receive(connection: socket.socket, count: int) -> bytes:
     return data
 
 
-def warm_up() -> None:
+def warm_up_copier() -> None:
+    """Import what do/update and Copier import."""
+    import copier_template_extensions
+    import yaml
+
+    assert yaml
+    assert copier_template_extensions
+    subprocess.run = forking(subprocess.run)
+
+
+def forking(run: Any) -> Any:
+    """`subprocess.run` that forks for `python -m copier`, whose output is captured as text."""
+
+    def run_or_fork(command: Sequence[str], **options: Any) -> Done:
+        if [*command[:3]] != [sys.executable, "-m", "copier"]:
+            done: Done = run(command, **options)
+            return done
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+            child = os.fork()
+            if child == 0:
+                request = {"argv": ["copier", *command[3:]], "cwd": options["cwd"], "env": {**os.environ}}
+                become(request, [os.dup(file.fileno()) for file in (given, out, errors)])
+                run_and_exit(lambda: runpy.run_module("copier", run_name="__main__"))
+            _, status = os.waitpid(child, 0)
+            texts = [read_all(file) for file in (out, errors)]
+        return subprocess.CompletedProcess([*command], os.waitstatus_to_exitcode(status), *texts)
+
+    return run_or_fork
+
+
+def read_all(file: IO[bytes]) -> str:
+    """What is in a temporary file."""
+    file.seek(0)
+    return file.read().decode()
+
+
+def warm_up_boto3() -> None:
     """Import what verbs import, and keep the files that describe AWS's services."""
     import functools
 
@@ -133,10 +170,10 @@ def become(request: dict[str, Any], descriptors: Sequence[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def run_and_exit() -> None:
-    """Run the script and end as Python does, but leave what was imported before the fork where it is."""
+def run_and_exit(run: Callable[[], object]) -> None:
+    """Run a script and end as Python does, but leave what was imported before the fork where it is."""
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        run()
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
@@ -155,8 +192,11 @@ def run_and_exit() -> None:
 
 
 if __name__ == "__main__":
-    warm_up()
+    if sys.argv[2] == "boto3":
+        warm_up_boto3()
+    else:
+        warm_up_copier()
     gc.collect()
     gc.freeze()  # a fork that looks at what it shares has to copy it first
     serve(socket.socket(fileno=int(sys.argv[1])))
-    run_and_exit()
+    run_and_exit(lambda: runpy.run_path(sys.argv[0], run_name="__main__"))

@@ -10,19 +10,18 @@ import py_compile
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from types import CodeType, SimpleNamespace
 from typing import Any
 
 import copier
-import copier._main
-import copier._template
-import jinja2
 import pytest
-import yaml
+
+from tests.fast_copier import speed_up
 
 ROOT = Path(__file__).parents[1]
+
+# The id of the projects in the tests; another one has to be given.
+PROJECT_ID = "ofalltests"
 
 # What Copier needs of this repository.
 TEMPLATE_PARTS = ["copier.yml", "extensions", "migrations", "questions", "tasks", "template"]
@@ -31,7 +30,8 @@ TEMPLATE_PARTS = ["copier.yml", "extensions", "migrations", "questions", "tasks"
 def copy_part(source: Path, target: Path) -> None:
     """Copy a file, or a folder without the caches in it."""
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".venv", ".*_cache"))
+        ignored = shutil.ignore_patterns("__pycache__", ".venv", ".*_cache")
+        shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
     else:
         shutil.copy(source, target)
 
@@ -125,42 +125,8 @@ def _bytecode(source: Path, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def fast_copier() -> Iterator[None]:
-    """Let Copier do in a third of its time what comes to the same.
-
-    It compiles the parts of each path and each question anew in every run: here each string is compiled once a process.
-    It parses the questions in Python: here in C. It asks git for core.fileMode after each file: nobody sets that here.
-    Tests that start `copier` as a user does have it as it is.
-    """
+def fast_copier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let Copier do in a third of its time what comes to the same, see tests/fast_copier.py."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copier._main.Worker, "_sync_git_index_executable_bit", lambda *_: None)
-        patch.setattr(jinja2.Environment, "compile", memoized(jinja2.Environment.compile))
-        patch.setattr(copier._template, "yaml", SimpleNamespace(**{**vars(yaml), "SafeLoader": yaml.CSafeLoader}))
+        speed_up(shared_folder(tmp_path_factory) / "jinja", patch.setattr)
         yield
-
-
-LEXER = (
-    *("block_start_string", "block_end_string", "variable_start_string", "variable_end_string"),
-    *("comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix"),
-    *("trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline", "sandboxed", "undefined"),
-    *("autoescape", "finalize", "optimized", "is_async"),
-)
-
-
-def memoized(compile_: Callable[..., CodeType]) -> Callable[..., Any]:
-    """Jinja's `compile` that remembers the code of each source by all that it depends on."""
-    codes: dict[Any, CodeType] = {}
-
-    @wraps(compile_)
-    def compile_once(
-        self: jinja2.Environment, source: Any, name: Any = None, filename: Any = None, raw: bool = False, **more: Any
-    ) -> Any:
-        if raw or more or not isinstance(source, str):
-            return compile_(self, source, name, filename, raw, **more)
-        known = frozenset(self.filters) | frozenset(self.tests)
-        key = (source, name, filename, type(self), tuple(self.extensions), known, *(getattr(self, a) for a in LEXER))
-        if key not in codes:
-            codes[key] = compile_(self, source, name, filename)
-        return codes[key]
-
-    return compile_once

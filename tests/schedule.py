@@ -1,9 +1,10 @@
 """Which tests go to which worker, in which order, and which run alone.
 
-`pytest --dist=loadgroup` gives a group to one worker. The tests of a file are a group, because they share what their
-fixtures made; those of tests/served are one, because they share environments and trained models. Files whose tests are
-many and share nothing are given out test by test. The groups that take longest start first, so that no core is left
-with one of them at the end.
+The tests of a file go to one worker, because they share what their fixtures made; those of tests/served are one group,
+because they share environments and trained models. Files whose tests are many and share nothing are given out test by
+test. The groups that take longest start first, so that no core is left with one of them at the end.
+
+xdist's own `--dist=loadgroup` can't do this: version 3.8 has no effect with pytest 9.2, whose items have other ids.
 
 A test that is marked `alone` looks at times: nothing else runs meanwhile.
 """
@@ -15,8 +16,10 @@ import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # The folders whose groups take longest, in the order in which they start; all others follow.
 FIRST = ("served", "aws", "updates", "verbs", "engines", "fleet", "repository")
@@ -24,29 +27,44 @@ ONE_GROUP = ("served",)
 # Their tests share nothing but renders, which all workers share.
 ONE_BY_ONE = ("renders", "questions", "catalog")
 
-LOCKS = pytest.StashKey[Path]()
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark."""
+    """Register the marks."""
+    config.addinivalue_line("markers", "exhaustive: left to make test-exhaustive, see tests/exhaustive.py")
     config.addinivalue_line("markers", "alone: looks at times, so no other test runs meanwhile")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order the tests and put them into groups."""
-    items.sort(key=lambda item: rank(folder_of(item, config)))
-    for item in items:
-        folder = folder_of(item, config)
-        if folder in ONE_GROUP:
-            item.add_marker(pytest.mark.xdist_group(folder))
-        elif folder not in ONE_BY_ONE:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(config.rootpath))))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests, when all other plugins are done."""
+    items.sort(key=lambda item: rank(folder_of(item.nodeid)))
 
 
-def folder_of(item: pytest.Item, config: pytest.Config) -> str:
+@pytest.hookimpl(optionalhook=True)  # a run without xdist doesn't know it
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Give each group to one worker."""
+    return Groups(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two CPUs, because many tests wait for a server or for a clock."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    """xdist's scheduler of scopes, with groups in their place."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = folder_of(nodeid)
+        if folder in ONE_BY_ONE:
+            return nodeid
+        return folder if folder in ONE_GROUP else nodeid.partition("::")[0]
+
+
+def folder_of(test: str) -> str:
     """The folder in tests/ that a test is in."""
-    return item.path.relative_to(config.rootpath / "tests").parts[0]
+    return Path(test).parts[1]
 
 
 def rank(folder: str) -> int:

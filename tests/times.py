@@ -1,15 +1,18 @@
 """Prints what each folder of tests took, beside its budget in tests/budget.yml.
 
-CPU seconds are those of the tests and of the processes that they start and wait for; a fixture counts for the test
-that needed it first. Seconds in which a test waits cost no CPU, and they are why a run has two workers per core.
+CPU seconds are those of the tests, of the processes that they start and wait for, and of those that live through many
+tests; a fixture counts for the test that needed it first. Seconds in which a test waits cost no CPU, and they are why a
+run has more workers than CPUs.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections import Counter, defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +26,31 @@ cpu_seconds: dict[str, float] = defaultdict(float)
 wall_seconds: dict[str, float] = defaultdict(float)
 counts: Counter[str] = Counter()
 started: dict[str, tuple[float, float]] = {}
+living: set[int] = set()
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def used() -> float:
-    """The CPU seconds of this process and of the children that it has waited for."""
+    """The CPU seconds of this process, of the children that it has waited for, and of those that are counted."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages) + sum(map(used_by, living))
+
+
+def used_by(process: int) -> float:
+    """The CPU seconds of a living process and of the children that it has waited for."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / TICKS
+
+
+@contextmanager
+def counted(process: int) -> Iterator[None]:
+    """Count a child of this process while it lives; it has ended and was waited for when this is left."""
+    if Path("/proc").exists():
+        living.add(process)
+    try:
+        yield
+    finally:
+        living.discard(process)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,11 +18,12 @@ from moto.server import ThreadedMotoServer
 from werkzeug.datastructures import Headers
 
 from extensions import document_verbs
+from tests.aws import documents as applied
 from tests.aws.service.account import REGION, SECRET_KEY, Account
 from tests.aws.service.boundary import Boundary, forward
 from tests.aws.service.protocols import Request
 from tests.forks import Forks, started
-from tests.rendering import copy_project
+from tests.rendering import PROJECT_ID, copy_project
 from tests.verbs.conftest import stamp, verbs_environment
 
 __all__ = ["verbs_environment"]
@@ -54,18 +55,22 @@ class Project:
     forks: Forks
     variables: dict[str, str] = field(default_factory=dict)
     region: str = REGION
+    policies: tuple[str, ...] = ()  # the documents in iam/ that the caller has, where not all
+    documents: list[applied.Document] = field(default_factory=list)  # that the caller has instead of them
 
     def verb(self, verb: str, *arguments: str, stdin: str = "", **environment: str) -> Done:
         """Run a verb to its end. The test fails where it asks for something that extensions/permissions.yml lacks."""
+        self.log_in(**environment)
         before = len(self.aws.calls)
         command = [f"do/{verb}", *arguments]
         done = self.forks.run(command, self.path, self.environment() | environment, stdin, timeout=120)
-        undeclared = {call.name for call in self.aws.calls[before:]} - PERMISSIONS.get(verb, {}).keys()
+        undeclared = {call.name for call in self.aws.calls[before:]} - declared(verb)
         self.aws.wrong += [f"extensions/permissions.yml lacks {name} for {verb}" for name in sorted(undeclared)]
         return done
 
     def start(self, verb: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a verb, for those that a test ends."""
+        self.log_in()
         return subprocess.Popen(
             self.command(verb, *arguments),
             cwd=self.path,
@@ -76,6 +81,12 @@ class Project:
             text=True,
             # as in a terminal; where the tests run in the background of a shell, ctrl-C is ignored
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+    def log_in(self, **environment: str) -> None:
+        """Let the caller have the policies that an administrator has applied."""
+        self.aws.caller.policies = self.documents or applied.of_callers(
+            self.path, self.variables | environment, self.region, *self.policies
         )
 
     def command(self, verb: str, *arguments: str) -> list[str]:
@@ -135,12 +146,13 @@ def aws(moto: str, boundary: Boundary) -> Iterator[Account]:
     yield account
     boundary.respond = None
     assert account.wrong == []
+    assert account.caller.denied == []
 
 
 @pytest.fixture(scope="session")
 def forks(verbs_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     """The Python whose forks run verbs."""
-    with started(verbs_environment / "bin" / "python", tmp_path_factory.mktemp("forks")) as forks:
+    with started(verbs_environment / "bin" / "python", tmp_path_factory.mktemp("forks"), "boto3") as forks:
         yield forks
 
 
@@ -165,10 +177,10 @@ def equip(tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Acco
 
 @pytest.fixture
 def make(render: Render, tmp_path: Path, equip: Equip) -> Make:
-    """A function that makes a project with these answers whose verbs work in the account."""
+    """A function that makes a project with these answers, in a folder of its name, whose verbs work in the account."""
 
-    def make(**answers: Any) -> Project:
-        path = tmp_path / answers.setdefault("project_name", "my-model")
+    def make(folder: str = "", **answers: Any) -> Project:
+        path = tmp_path / (folder or answers.get("project_name", "my-model"))
         copy_project(render(**answers), path)
         return equip(path, answers.get("aws_region", REGION))
 
@@ -190,10 +202,22 @@ def pushed(project: Project, aws: Account) -> Project:
     return project
 
 
+def declared(verb: str) -> set[str]:
+    """The requests that extensions/permissions.yml has for a verb, also those that a program asks along with one."""
+    requests = PERMISSIONS.get(verb, {})
+    along = [row["rights"] for request, row in document_verbs.TABLE["along"].items() if request in requests]
+    return {*requests, *(right for rights in along for right in rights)}
+
+
+def tags_of(name: str, project_id: str = PROJECT_ID) -> list[dict[str, str]]:
+    """The tags of what a project of this name makes."""
+    return [{"Key": "mcc-template:project", "Value": name}, {"Key": "mcc-template:id", "Value": project_id}]
+
+
 def push(project: Project, aws: Account, architecture: str = "amd64") -> str:
     """Put the image of the project as it is now into ECR, as do/push does; its digest."""
     repository, _, tag = project.verb("build", "--dry-run").stdout.split()[2].partition(":")
     ecr = aws.client("ecr", project.region)
     with suppress(ecr.exceptions.RepositoryAlreadyExistsException):
-        ecr.create_repository(repositoryName=repository, tags=[{"Key": "mcc-template:project", "Value": repository}])
+        ecr.create_repository(repositoryName=repository, tags=tags_of(repository))
     return aws.put_image(repository, tag, project.region, architecture)

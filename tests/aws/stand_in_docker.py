@@ -15,8 +15,11 @@ MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def main(arguments: list[str]) -> int:
-    """Note the call, with what comes on standard input after a login, and do what it is about."""
-    noted = [*arguments, "<password>"] if "--password-stdin" in arguments and sys.stdin.read() else arguments
+    """Note the call, with the registries that its configuration may push to, and do what it is about."""
+    noted = [*arguments]
+    if arguments[0] == "--config":
+        noted[1] = " ".join(json.loads(Path(arguments[1], "config.json").read_text())["auths"])
+        arguments = arguments[4 if arguments[2] == "--host" else 2 :]
     with Path(os.environ["DOCKER_LOG"]).open("a") as log:
         log.write(json.dumps(noted) + "\n")
     if os.environ.get("STAND_IN_REFUSES") in arguments:
@@ -28,6 +31,8 @@ def main(arguments: list[str]) -> int:
         return 1
     elif arguments[0] == "run":
         print(json.dumps([["numpy", "2.0.0", "BSD-3-Clause"]]))  # the packages in the image
+    elif arguments[0] == "context":
+        print("unix:///run/user/1000/docker.sock")
     elif arguments[0] == "version":
         print("26.1.0")
     elif arguments[0] == "push":

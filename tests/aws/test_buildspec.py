@@ -174,6 +174,13 @@ def test_layers_are_kept_in_the_repository_in_the_form_that_ecr_takes(builder: B
     assert build[build.index("--cache-to") + 1] == f"{place},mode=max,image-manifest=true,oci-mediatypes=true"
 
 
+def test_a_rebuild_takes_the_newest_base_image_and_no_layer_from_before(builder: Builder) -> None:
+    builder.run(**BUILD, REBUILD="true")
+
+    assert {"--pull", "--no-cache"} <= {*builder.build()}
+    assert not [word for word in builder.build() if word.startswith("--cache")]
+
+
 def test_where_the_builder_that_caches_cannot_be_had_the_image_is_built_without(builder: Builder) -> None:
     assert builder.run(refused="buildx create", **BUILD) == ""
 
@@ -243,4 +250,4 @@ def test_a_build_that_is_not_told_where_to_push_fails_before_anything_is_built(b
 def test_it_uses_only_variables_that_the_verb_or_the_project_sets(buildspec: Buildspec) -> None:
     text = " ".join(command for phase in buildspec["phases"].values() for command in phase["commands"])
 
-    assert {*re.findall(r"\$\{?([A-Z_]+)", text)} == {*BUILD, "NGC_API_KEY"}
+    assert {*re.findall(r"\$\{?([A-Z_]+)", text)} == {*BUILD, "NGC_API_KEY", "REBUILD"}

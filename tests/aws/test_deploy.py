@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.aws.conftest import Done, Make, Project, push
+from tests.aws.conftest import Done, Make, Project, push, tags_of
+from tests.aws.documents import ADMINISTRATOR
 from tests.aws.service.account import Account
 from tests.verbs.conftest import refusal
 
@@ -76,13 +77,17 @@ def test_everything_carries_the_projects_tag_and_the_users(aws: Account, pushed:
 
     for what in ("Model", "EndpointConfig", "Endpoint"):
         tags = {tag["Key"]: tag["Value"] for tag in created(aws, what)["Tags"]}
-        assert tags == {"mcc-template:project": "my-model", "team": "pricing", "stage": "test"}
+        own = {tag["Key"]: tag["Value"] for tag in tags_of("my-model")}
+        assert tags == own | {"team": "pricing", "stage": "test"}
 
 
 def test_the_plan_is_told_before_and_the_progress_while(aws: Account, pushed: Project) -> None:
     lines = pushed.verb("deploy").stderr.splitlines()
 
-    assert [line.partition(" my-model")[0] for line in lines if line.startswith("to do:")] == [
+    assert [line.rpartition(" ")[0].partition(" my-model")[0] for line in lines if line.startswith("to do:")] == [
+        "to do: create the role",
+        "to do: let the role",
+        "to do: create the log group",
         "to do: create the model",
         "to do: create the endpoint configuration",
         "to do: create the endpoint",
@@ -98,7 +103,6 @@ def test_options_reach_sagemaker(aws: Account, pushed: Project) -> None:
         MIN_INSTANCES="2",
         ROUTING_STRATEGY="random",
         VOLUME_SIZE_GB="50",
-        INFERENCE_AMI_VERSION="al2-ami-sagemaker-inference-gpu-3-1",
         STARTUP_TIMEOUT="900",
         DOWNLOAD_TIMEOUT="1200",
         MAX_INSTANCES="2",
@@ -120,7 +124,6 @@ def test_options_reach_sagemaker(aws: Account, pushed: Project) -> None:
     assert model["PrimaryContainer"]["Environment"] == {"SERVING_WORKERS": "2", "SERVING_LOG_LEVEL": "debug"}
     assert variant["InitialInstanceCount"] == 2
     assert variant["VolumeSizeInGB"] == 50
-    assert variant["InferenceAmiVersion"] == "al2-ami-sagemaker-inference-gpu-3-1"
     assert variant["ContainerStartupHealthCheckTimeoutInSeconds"] == 900
     assert variant["ModelDataDownloadTimeoutInSeconds"] == 1200
     assert variant["RoutingConfig"] == {"RoutingStrategy": "RANDOM"}
@@ -129,10 +132,21 @@ def test_options_reach_sagemaker(aws: Account, pushed: Project) -> None:
     assert config["DataCaptureConfig"]["DestinationS3Uri"] == "s3://captured/here"
 
 
-def test_instances_follow_the_load_where_there_may_be_more_of_them(aws: Account, pushed: Project) -> None:
-    pushed.set(MIN_INSTANCES="2", MAX_INSTANCES="4")
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        ("predictive", "SageMakerVariantInvocationsPerInstance"),
+        ("generative", "SageMakerVariantConcurrentRequestsPerModelHighResolution"),
+    ],
+)
+def test_instances_follow_the_load_if_there_may_be_more_of_them(
+    aws: Account, make: Make, kind: str, metric: str
+) -> None:
+    project = make(model_kind=kind)
+    push(project, aws)
+    project.set(MIN_INSTANCES="2", MAX_INSTANCES="4")
 
-    expect_success(pushed.verb("deploy"))
+    expect_success(project.verb("deploy"))
 
     (target,) = aws.called("application-autoscaling:RegisterScalableTarget")
     (policy,) = aws.called("application-autoscaling:PutScalingPolicy")
@@ -142,7 +156,7 @@ def test_instances_follow_the_load_where_there_may_be_more_of_them(aws: Account,
         4,
     )
     assert policy["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"] == {
-        "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+        "PredefinedMetricType": metric
     }
 
 
@@ -152,7 +166,7 @@ def test_instances_follow_the_load_where_there_may_be_more_of_them(aws: Account,
 @pytest.fixture
 def gated(make: Make, aws: Account) -> Project:
     """A project whose model needs a token, with its image in ECR."""
-    project = make(model_kind="generative", model_id="Qwen/Qwen3-4B", hf_token_secret="team/hf-token")
+    project = make(model_kind="generative", model_id="Qwen/Qwen3-4B", settings={"HF_TOKEN_SECRET": "team/hf-token"})
     aws.client("secretsmanager").create_secret(Name="team/hf-token", SecretString=TOKEN)
     push(project, aws)
     return project
@@ -171,7 +185,7 @@ def test_the_token_reaches_the_container_by_the_name_of_its_secret(aws: Account,
 def test_the_role_may_read_the_secret_of_the_token_and_no_other(aws: Account, gated: Project) -> None:
     expect_success(gated.verb("deploy"))
 
-    attached = aws.client("iam").get_role_policy(RoleName="my-model-sagemaker", PolicyName="sagemaker-hf-token")
+    attached = aws.client("iam").get_role_policy(RoleName="my-model-sagemaker-use1", PolicyName="sagemaker-hf-token")
     (statement,) = attached["PolicyDocument"]["Statement"]
     assert statement["Action"] == "secretsmanager:GetSecretValue"
     assert statement["Resource"] == "arn:aws:secretsmanager:us-east-1:123456789012:secret:team/hf-token-??????"
@@ -182,7 +196,7 @@ def test_without_a_token_the_role_may_read_no_secret(aws: Account, gated: Projec
 
     expect_success(gated.verb("deploy"))
 
-    policies = aws.client("iam").list_role_policies(RoleName="my-model-sagemaker")["PolicyNames"]
+    policies = aws.client("iam").list_role_policies(RoleName="my-model-sagemaker-use1")["PolicyNames"]
     assert policies == ["sagemaker"]
     assert "HF_TOKEN_SECRET" not in created(aws, "Model")["PrimaryContainer"]["Environment"]
 
@@ -205,7 +219,7 @@ def test_a_second_deployment_with_no_change_does_nothing_and_says_so(aws: Accoun
 
 
 def test_a_changed_setting_updates_the_endpoint_with_the_same_model(aws: Account, deployed: Project) -> None:
-    deployed.set(INSTANCE_TYPE="ml.m5.xlarge")
+    deployed.set(VOLUME_SIZE_GB="50")
 
     expect_success(deployed.verb("deploy"))
 
@@ -233,13 +247,72 @@ def test_an_update_is_blue_green_and_watched_by_alarms_that_are_there_first(aws:
     alarms = aws.called("cloudwatch:PutMetricAlarm")
     configuration = update["DeploymentConfig"]
     assert configuration["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
-    assert [alarm["AlarmName"] for alarm in alarms] == ["my-model-errors", "my-model-latency"]
-    assert configuration["AutoRollbackConfiguration"]["Alarms"] == [
-        {"AlarmName": "my-model-errors"},
-        {"AlarmName": "my-model-latency"},
-    ]
+    expected = [f"{update['EndpointConfigName']}-{what}" for what in ("errors", "latency")]
+    assert [alarm["AlarmName"] for alarm in alarms] == expected
+    assert configuration["AutoRollbackConfiguration"]["Alarms"] == [{"AlarmName": name} for name in expected]
     names = [call.name for call in aws.calls]
     assert names.index("cloudwatch:PutMetricAlarm") < names.index("sagemaker:UpdateEndpoint")
+
+
+SECONDS = 1_000_000  # of ModelLatency, which is in microseconds
+FAILING = {"Invocation5XXErrors": 0.2}
+
+
+def measured_from_now_on(aws: Account, before: dict[str, float], after: dict[str, float]) -> None:
+    """What CloudWatch measures of the configurations that there are, and of those to come."""
+    present = {*aws.endpoints.configs}
+    aws.endpoints.measured = lambda config: before if config["EndpointConfigName"] in present else after
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "exit_code"),
+    [
+        ("predictive", FAILING, {}, 0),
+        ("predictive", {"ModelLatency": 50 * SECONDS}, {}, 0),
+        ("predictive", {}, FAILING, 1),
+        ("predictive", {}, {"ModelLatency": 50 * SECONDS}, 1),
+        ("generative", {}, {"ModelLatency": 100 * SECONDS}, 0),
+        ("generative", {}, {"ModelLatency": 300 * SECONDS}, 1),
+    ],
+)
+def test_an_update_is_rolled_back_if_the_new_instances_fail_and_never_for_the_old_ones(
+    aws: Account, make: Make, kind: str, before: dict[str, float], after: dict[str, float], exit_code: int
+) -> None:
+    project = make(model_kind=kind)
+    push(project, aws)
+    expect_success(project.verb("deploy"))
+    measured_from_now_on(aws, before, after)
+    project.set(STARTUP_TIMEOUT="700")
+
+    done = project.verb("deploy")
+
+    assert done.returncode == exit_code, done.stderr
+
+
+def test_an_alarm_that_has_tripped_is_told_before_an_update_and_does_not_end_it(
+    aws: Account, deployed: Project
+) -> None:
+    measured_from_now_on(aws, {}, FAILING)
+    deployed.set(STARTUP_TIMEOUT="700")
+    assert deployed.verb("deploy").returncode == 1
+    tripped = aws.called("cloudwatch:PutMetricAlarm")[0]["AlarmName"]
+    aws.client("cloudwatch").set_alarm_state(AlarmName=tripped, StateValue="ALARM", StateReason="of the test")
+    aws.endpoints.measured = lambda config: {}
+
+    done = deployed.verb("deploy")
+
+    expect_success(done)
+    assert f"note: the alarm {tripped} has tripped; it does not hold up this update" in done.stderr.splitlines()
+
+
+def test_only_the_alarms_of_what_is_served_stay(aws: Account, deployed: Project) -> None:
+    for timeout in ("700", "800"):
+        deployed.set(STARTUP_TIMEOUT=timeout)
+        expect_success(deployed.verb("deploy"))
+
+    alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    served = aws.endpoints.endpoints["my-model"].config
+    assert [alarm["AlarmName"] for alarm in alarms] == [f"{served}-errors", f"{served}-latency"]
 
 
 @pytest.mark.parametrize(
@@ -302,8 +375,8 @@ def test_an_update_that_rolls_back_is_told_with_its_cause_and_ends_with_1(aws: A
 
     assert last_line(done, 1) == (
         "do/deploy: rolled back to what it served before: One or more configured alarms were triggered: "
-        "my-model-errors; likely the new instances made errors, or answered slowly: do/logs --endpoint, then mend the "
-        "model and do/deploy"
+        "my-model-errors; likely the new instances returned errors, or were slow: run do/logs --endpoint, then fix the "
+        "model and run do/deploy"
     )
 
 
@@ -315,7 +388,7 @@ def test_an_endpoint_that_fails_its_health_check_is_told_with_its_last_log_lines
 
     assert last_line(done, 4) == (
         f"do/deploy: the endpoint is Failed: {reason[:-1]}; likely the model does not fit into the memory: "
-        "do/config set INSTANCE_TYPE with a bigger one"
+        "run do/update --keep-version --data instance_type=... with a bigger one"
     )
     assert [line for line in done.stderr.splitlines() if line.startswith("  ")][-1] == "  MemoryError: 8 GB"
     assert "line 11" in done.stderr
@@ -334,14 +407,15 @@ def test_a_failed_endpoint_is_deleted_and_created_anew(aws: Account, pushed: Pro
 
 
 def test_a_role_that_is_not_known_everywhere_yet_is_tried_again(aws: Account, pushed: Project) -> None:
-    said = "Could not assume role arn:aws:iam::123456789012:role/my-model-sagemaker. Please ensure that the role exists"
+    role = "arn:aws:iam::123456789012:role/my-model-sagemaker-use1"
+    said = f"Could not assume role {role}. Please ensure that the role exists"
     aws.refuse("sagemaker:CreateModel", times=4, code="ValidationException", message=said)
 
     done = pushed.verb("deploy")
 
     expect_success(done)
     assert len(aws.called("sagemaker:CreateModel")) == 5
-    assert done.stderr.count("waiting until SageMaker may take the role") == 1
+    assert done.stderr.count("waiting until SageMaker can assume the role") == 1
 
 
 def test_throttling_is_waited_out(aws: Account, pushed: Project) -> None:
@@ -356,7 +430,7 @@ def test_throttling_without_end_is_one_line(aws: Account, pushed: Project) -> No
     aws.refuse("sagemaker:DescribeModel", times=-1, code="ThrottlingException", message="Rate exceeded")
 
     assert refusal(pushed.verb("deploy", AWS_MAX_ATTEMPTS="2"), 4) == (
-        "do/deploy: AWS has throttled sagemaker:DescribeModel again and again: wait some minutes, and type the same "
+        "do/deploy: AWS has throttled sagemaker:DescribeModel repeatedly: wait a few minutes and run the command again "
         "(Rate exceeded)"
     )
 
@@ -395,7 +469,7 @@ def test_expired_credentials_are_one_line_that_says_what_to_type(aws: Account, p
     aws.refuse("sts:GetCallerIdentity", times=-1, code="ExpiredToken", message="The security token is expired")
 
     assert refusal(pushed.verb("deploy"), 2) == (
-        "do/deploy: the credentials for AWS have expired: type aws sso login, or get new ones as you got these "
+        "do/deploy: the AWS credentials have expired: run aws sso login, or get new ones the way you got these "
         "(The security token is expired)"
     )
 
@@ -403,7 +477,7 @@ def test_expired_credentials_are_one_line_that_says_what_to_type(aws: Account, p
 def test_no_credentials_are_one_line_that_says_what_to_type(aws: Account, pushed: Project) -> None:
     done = pushed.verb("deploy", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
 
-    assert refusal(done, 2).startswith("do/deploy: there are no credentials for AWS here: type aws configure")
+    assert refusal(done, 2).startswith("do/deploy: no AWS credentials found: run aws configure")
 
 
 def test_an_action_that_is_not_allowed_is_named(aws: Account, pushed: Project) -> None:
@@ -411,14 +485,15 @@ def test_an_action_that_is_not_allowed_is_named(aws: Account, pushed: Project) -
 
     line = last_line(pushed.verb("deploy"), 4)
 
-    assert line.startswith("do/deploy: you may not ecr:DescribeImages: ask for the policies iam/caller*.json")
+    assert line.startswith("do/deploy: you are not allowed to call ecr:DescribeImages: ask an administrator for iam/")
+    assert " or iam/caller.json, which do/iam prints (" in line
     assert "123456789012" not in line
 
 
 def test_a_dockerfile_that_is_missing_is_one_line(aws: Account, pushed: Project) -> None:
     (pushed.path / "Dockerfile").unlink()
 
-    assert refusal(pushed.verb("deploy"), 5) == "do/deploy: Dockerfile is missing: type git checkout Dockerfile"
+    assert refusal(pushed.verb("deploy"), 5) == "do/deploy: Dockerfile is missing: run git checkout Dockerfile"
 
 
 def test_an_image_that_is_not_in_ecr_is_told_before_anything_is_made(aws: Account, pushed: Project) -> None:
@@ -426,8 +501,8 @@ def test_an_image_that_is_not_in_ecr_is_told_before_anything_is_made(aws: Accoun
 
     line = last_line(pushed.verb("deploy"), 5)
 
-    assert line.endswith(" is not in ECR: type do/submit")
-    assert aws.called("sagemaker:CreateModel") == []
+    assert line.endswith(" is not in ECR: run do/submit")
+    assert aws.changes() == []
 
 
 def test_an_image_for_another_processor_is_told_before_anything_is_made(aws: Account, project: Project) -> None:
@@ -438,7 +513,7 @@ def test_an_image_for_another_processor_is_told_before_anything_is_made(aws: Acc
         f"aws ecr batch-delete-image --repository-name my-model --image-ids imageDigest={digest} --region us-east-1, "
         "then do/submit"
     )
-    assert aws.called("sagemaker:CreateModel") == []
+    assert aws.changes() == []
 
 
 def test_an_image_that_docker_built_for_another_processor_is_told_too(make: Make) -> None:
@@ -455,13 +530,6 @@ def test_an_image_for_arm64_runs_on_an_instance_with_such_a_processor(aws: Accou
     project = make(instance_type="ml.m6g.large")
     (project.path / "model" / "model.pkl").write_bytes(b"model")
     expect_success(project.verb("submit"))
-
-    expect_success(project.verb("deploy"))
-
-
-def test_an_instance_type_that_the_project_does_not_know_takes_any_image(aws: Account, project: Project) -> None:
-    (project.path / "do" / "lib" / "instances.json").write_text("{}")
-    push(project, aws, architecture="arm64")
 
     expect_success(project.verb("deploy"))
 
@@ -515,7 +583,23 @@ def test_a_quota_that_is_too_small_is_told_before_anything_is_made(aws: Account,
     assert line.startswith(
         "do/deploy: 1 of ml.m5.large are needed, but the account may have 0 in us-east-1: ask for more"
     )
-    assert aws.called("sagemaker:CreateModel") == []
+    assert aws.changes() == []
+
+
+def test_a_model_that_the_instance_cannot_hold_is_refused_before_anything_is_made(
+    aws: Account, pushed: Project
+) -> None:
+    instances = pushed.path / "do/lib/instances.json"
+    rows = json.loads(instances.read_text())
+    rows["ml.m5.large"]["memory_mib"] = 0  # smaller than any model
+    instances.write_text(json.dumps(rows))
+
+    line = last_line(pushed.verb("deploy"), 3)
+
+    assert line.startswith(
+        "do/deploy: the model doesn't fit into memory: 1 MiB; 2 processes share one copy, and ml.m5."
+    )
+    assert aws.changes() == []
 
 
 def test_an_update_needs_room_for_the_old_instances_beside_the_new_ones(aws: Account, deployed: Project) -> None:
@@ -534,7 +618,7 @@ def test_what_may_not_be_read_is_passed_over_with_a_note(aws: Account, pushed: P
     done = pushed.verb("deploy")
 
     expect_success(done)
-    assert "note: whether SageMaker may take the role own can't be seen here" in done.stderr
+    assert "note: whether SageMaker can assume the role own can't be seen here" in done.stderr
     assert "note: the quota of the instance type can't be seen here" in done.stderr
 
 
@@ -554,6 +638,11 @@ def test_a_role_of_the_users_own_is_taken(aws: Account, pushed: Project) -> None
         (ROLE, "", "there is no role own"),
         (ROLE, "lambda.amazonaws.com", "the role own does not trust sagemaker.amazonaws.com"),
         (ROLE.replace("1234", "9999"), "", "it is of another account than the credentials"),
+        (
+            ROLE.replace("service-role/", ""),
+            "sagemaker.amazonaws.com",
+            "the role own is arn:aws:iam::ACCOUNT:role/service-role/own",
+        ),
     ],
 )
 def test_a_role_that_sagemaker_can_not_take_is_refused(
@@ -563,34 +652,41 @@ def test_a_role_that_sagemaker_can_not_take_is_refused(
         trust = json.dumps(TRUST).replace("sagemaker.amazonaws.com", principal)
         aws.client("iam").create_role(RoleName="own", Path="/service-role/", AssumeRolePolicyDocument=trust)
     pushed.set(ROLE_ARN=arn)
+    pushed.documents = [ADMINISTRATOR]  # the project's own policies let its owner look at no other role
 
-    assert refusal(pushed.verb("deploy"), 3) == (
-        f"do/deploy: ROLE_ARN is wrong: {why}: type do/config set ROLE_ARN ..."
-    )
+    assert refusal(pushed.verb("deploy"), 3) == (f"do/deploy: ROLE_ARN is wrong: {why}: run do/config set ROLE_ARN ...")
 
 
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"MIN_INSTANCES": "3"}, "MAX_INSTANCES=1 is less than MIN_INSTANCES=3: type do/config set MAX_INSTANCES 3"),
-        (
-            {"DEPLOYMENT_STRATEGY": "rolling"},
-            "DEPLOYMENT_STRATEGY=rolling needs two instances: type do/config set MIN_INSTANCES 2",
-        ),
-        (
-            {"VPC_SUBNETS": "subnet-1"},
-            "VPC_SUBNETS needs a security group: type do/config set VPC_SECURITY_GROUPS sg-...",
-        ),
-        (
-            {"DATA_CAPTURE_PERCENT": "5"},
-            "DATA_CAPTURE_PERCENT needs a place in S3: type do/config set DATA_CAPTURE_URL s3://...",
-        ),
+        ({"MIN_INSTANCES": "3", "MAX_INSTANCES": "1"}, "MAX_INSTANCES=1 is less than MIN_INSTANCES=3: "),
+        ({"DEPLOYMENT_STRATEGY": "rolling"}, "DEPLOYMENT_STRATEGY=rolling needs two instances: "),
+        ({"VPC_SUBNETS": "subnet-1"}, "VPC_SUBNETS needs a security group: "),
+        ({"DATA_CAPTURE_PERCENT": "5"}, "DATA_CAPTURE_PERCENT needs a place in S3: "),
+        ({"ROLE_ARN": "arn:aws-cn:iam::123456789012:role/r"}, "ROLE_ARN is in the partition aws-cn, but "),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(pushed: Project, settings: dict[str, str], line: str) -> None:
     pushed.set(**settings)
 
-    assert refusal(pushed.verb("deploy"), 3) == f"do/deploy: {line}"
+    assert refusal(pushed.verb("deploy"), 3).startswith(f"do/deploy: {line}")
+
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"VOLUME_SIZE_GB": "50"}, "ml.m5d.large has a disk of its own, and SageMaker adds none: set VOLUME_SIZE_GB 0"),
+        ({"KMS_KEY": "alias/k"}, "ml.m5d.large encrypts its own disk, and SageMaker takes no KMS_KEY for it: set "),
+    ],
+)
+def test_types_with_a_disk_of_their_own_take_neither_a_volume_nor_a_key(
+    pushed: Project, settings: dict[str, str], line: str
+) -> None:
+    pushed.set(**settings)
+
+    assert refusal(pushed.verb("deploy", INSTANCE_TYPE="ml.m5d.large"), 3).startswith(f"do/deploy: {line}")
 
 
 def test_an_endpoint_of_the_same_name_that_is_not_the_projects_is_left_alone(aws: Account, pushed: Project) -> None:
@@ -601,7 +697,7 @@ def test_an_endpoint_of_the_same_name_that_is_not_the_projects_is_left_alone(aws
 
     line = last_line(pushed.verb("deploy"), 4)
 
-    assert line.startswith("do/deploy: the endpoint my-model was not made by this project")
+    assert line.startswith("do/deploy: the endpoint my-model was not made by this project: choose another PROJECT_NAME")
     assert aws.called("sagemaker:UpdateEndpoint") == []
 
 
@@ -617,6 +713,8 @@ def test_a_dry_run_prints_every_call_with_its_parameters_and_makes_none(aws: Acc
     assert calls == [
         "iam CreateRole",
         "iam PutRolePolicy",
+        "logs CreateLogGroup",
+        "logs PutRetentionPolicy",
         "sagemaker CreateModel",
         "sagemaker CreateEndpointConfig",
         "sagemaker CreateEndpoint",
@@ -669,13 +767,15 @@ def test_json_tells_of_a_rollback(aws: Account, deployed: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "partition", "registry"),
+    ("region", "code", "partition", "registry"),
     [
-        ("cn-north-1", "aws-cn", "dkr.ecr.cn-north-1.amazonaws.com.cn"),
-        ("us-gov-west-1", "aws-us-gov", "dkr.ecr.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "cnn1", "aws-cn", "dkr.ecr.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "usgw1", "aws-us-gov", "dkr.ecr.us-gov-west-1.amazonaws.com"),
     ],
 )
-def test_each_partition_has_its_own_names(aws: Account, make: Make, region: str, partition: str, registry: str) -> None:
+def test_each_partition_has_its_own_names(
+    aws: Account, make: Make, region: str, code: str, partition: str, registry: str
+) -> None:
     project = make(aws_region=region)
     push(project, aws)
 
@@ -683,7 +783,7 @@ def test_each_partition_has_its_own_names(aws: Account, make: Make, region: str,
 
     model = created(aws, "Model")
     assert model["PrimaryContainer"]["Image"].startswith(f"123456789012.{registry}/my-model@sha256:")
-    assert model["ExecutionRoleArn"] == f"arn:{partition}:iam::123456789012:role/my-model-sagemaker"
+    assert model["ExecutionRoleArn"] == f"arn:{partition}:iam::123456789012:role/my-model-sagemaker-{code}"
 
 
 def test_the_longest_project_name_deploys(aws: Account, make: Make) -> None:
@@ -700,3 +800,14 @@ def test_a_call_that_is_logged_shows_its_parameters_but_no_account(aws: Account,
 
     assert '+ sagemaker CreateEndpoint {"EndpointName": "my-model"' in done.stderr
     assert "123456789012" not in done.stdout + done.stderr
+
+
+def test_what_the_scan_of_the_image_found_is_said_before_a_deployment(pushed: Project, aws: Account) -> None:
+    """https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-basic.html"""
+    aws.scans.counts = {"CRITICAL": 2, "HIGH": 5, "LOW": 100}
+
+    done = pushed.verb("deploy")
+
+    assert done.returncode == 0, done.stderr
+    assert "note: ECR's scan found 2 critical and 5 high vulnerabilities in the image: " in done.stderr
+    assert "do/submit --rebuild builds it with patched packages" in done.stderr

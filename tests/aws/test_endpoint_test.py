@@ -55,7 +55,7 @@ def test_an_endpoint_that_answers_otherwise_fails(deployed: Project, runtime: Ru
 
 
 def test_without_an_endpoint_it_says_what_to_type(project: Project) -> None:
-    assert refusal(project.verb("test", "--endpoint"), 2) == "do/test: the endpoint is not there: type do/deploy"
+    assert refusal(project.verb("test", "--endpoint"), 2) == "do/test: the endpoint is not there: run do/deploy"
 
 
 # generative models
@@ -91,4 +91,4 @@ def test_a_wrong_engine_fails_the_check_that_is_about_it(make: Make, aws: Accoun
 def test_a_generative_endpoint_that_is_not_there_says_what_to_type(make: Make, aws: Account) -> None:
     done = make(model_kind="generative").verb("test", "--endpoint")
 
-    assert refusal(done, 2) == "do/test: the endpoint is not there: type do/deploy"
+    assert refusal(done, 2) == "do/test: the endpoint is not there: run do/deploy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,33 +14,75 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.aws.conftest import Project
 from tests.conftest import ROOT
 
 TABLES = ROOT / "template" / "{{project}}" / "do" / "lib" / "aws"
-FAILURES = yaml.safe_load((TABLES / "failures.yml").read_text())
+FAILURES = [row for rows in yaml.safe_load((TABLES / "failures.yml").read_text()).values() for row in rows]
 
 ERRORS = {
     "expired": ("ExpiredTokenException", "The security token included in the request is expired", 2, "have expired"),
-    "unknown": ("UnrecognizedClientException", "The security token is invalid", 2, "does not know these credentials"),
-    "denied": ("AccessDeniedException", "no identity-based policy allows it", 4, "you may not sagemaker:CreateModel"),
-    "throttled": ("ThrottlingException", "Rate exceeded", 4, "wait some minutes"),
-    "quota": ("ResourceLimitExceeded", "The account-level service limit is 0", 4, "Service Quotas, eu-west-1"),
+    "unknown": (
+        "UnrecognizedClientException",
+        "The security token is invalid",
+        2,
+        "does not recognize these credentials",
+    ),
+    "denied": (
+        "AccessDeniedException",
+        "no identity-based policy allows it",
+        4,
+        "you are not allowed to call sagemaker:CreateModel",
+    ),
+    "throttled": ("ThrottlingException", "Rate exceeded", 4, "wait a few minutes"),
+    "quota": ("ResourceLimitExceeded", "The account-level service limit is 0", 4, "Quotas console, eu-west-1"),
     "other": ("ValidationException", "1 validation error\ndetected", 4, "1 validation error detected (ValidationExc"),
+    "refused HEAD": ("403", "Forbidden", 4, "you are not allowed to call sagemaker:CreateModel"),
+    "expired HEAD": ("400", "Bad Request", 2, "run aws sso login, or get new ones"),
+    "wrong clock": ("InvalidSignatureException", "Signature expired: 2026 is now earlier than 2027", 2, "the clock of"),
+    "skewed clock": ("RequestTimeTooSkewed", "The difference between the request time and the current", 2, "the clock"),
+    "wrong keys": ("SignatureDoesNotMatch", "does not match the signature you provided", 2, "does not recognize these"),
     "no network": ("EndpointConnectionError", "Could not connect", 4, "check the network and AWS_REGION"),
 }
 
+# what SageMaker says, and what the new containers wrote: what is likely, or known
+PING = "The primary container for production variant main did not pass the ping health check."
+OWN = '{{"level": "error", "message": "gunicorn ended with 3; stopping: {}"}}'
 SAID = {
-    "did not pass the ping health check": "the server did not answer /ping within STARTUP_TIMEOUT",
-    "exec /usr/bin/python: exec format error": "the image is for another processor than the instance",
-    "Unsupported manifest media type application/vnd.oci.image.index.v1+json": "the image has an OCI manifest",
-    "InsufficientInstanceCapacity": "AWS has no instance of this type to give at the moment",
-    "torch.OutOfMemoryError: CUDA out of memory": "the model does not fit into the memory",
-    "CUDA driver version is insufficient for CUDA runtime version": "the driver of the instance is older",
-    "OSError: [Errno 28] No space left on device": "the disk is full",
-    "ModuleNotFoundError: No module named 'lightgbm'": "a package that the model or its handler needs",
-    "Could not access model data at s3://b/m.tar.gz": "the role may not read the model in S3",
-    "model data download timed out": "the model takes longer to download than DOWNLOAD_TIMEOUT",
-    "One or more configured alarms was triggered": "the new instances made errors, or answered slowly",
+    (PING, ""): "likely the server did not answer /ping within STARTUP_TIMEOUT",
+    (PING, "exec /usr/bin/python: exec format error"): "likely the image is for another processor than the instance",
+    ("Unsupported manifest media type application/vnd.oci.image.index.v1+json", ""): "likely the image has an OCI mani",
+    ("InsufficientInstanceCapacity", ""): "likely AWS has no instance of this type available at the moment",
+    (PING, "torch.OutOfMemoryError: CUDA out of memory"): "likely the model does not fit into the memory",
+    (
+        PING,
+        "CUDA driver version is insufficient for CUDA runtime version",
+    ): "likely the driver of the instance is older",
+    (PING, "OSError: [Errno 28] No space left on device"): "likely the disk is full",
+    (PING, "ModuleNotFoundError: No module named 'lightgbm'"): "likely a package that the model or its handler needs",
+    ("Could not access model data at s3://b/m.tar.gz", ""): "likely the role can't read the model in S3",
+    ("Failed to extract model data archive for container", ""): "likely the model in S3 is not a .tar.gz",
+    ("model data download timed out", ""): "likely the model takes longer to download than DOWNLOAD_TIMEOUT",
+    ("One or more configured alarms was triggered", ""): "likely the new instances returned errors, or were slow",
+    # SageMaker's reason names the cause: what the log says of other things doesn't count
+    (
+        "The repository m does not grant ecr:GetDownloadUrlForLayer",
+        "MemoryError",
+    ): "likely the role can't pull the image",
+    # the log says nothing of keys or alarms in SageMaker's sense
+    (PING, "loaded alarm_model.joblib with kms disabled"): "likely the server did not answer /ping",
+    # the server's own reasons: https://github.com/aws/sagemaker-python-sdk/issues/787 and 1554 are about such failures
+    (PING, OWN.format("no model in /opt/ml/model: it should hold one file *.pkl")): "the server says: no model in /opt",
+    (PING, OWN.format("/opt/ml/model holds a.pkl, b.pkl: leave one")): "the server says: /opt/ml/model holds a.pkl, b",
+    (PING, OWN.format("the model can't be loaded: KeyError: 118")): "the server says: the model can't be loaded: KeyE",
+    (PING, OWN.format("the model can't be loaded: ModuleNotFoundError: x")): "likely a package that the model or its",
+    (PING, '{"level": "error", "message": "SERVING_WORKERS=\'x\' is not a whole number from 1 to 64"}'): (
+        "the server says: SERVING_WORKERS='x' is not a whole number"
+    ),
+    (PING, 'starting\n{"level": "error", "message": "first"}\n{"level": "error", "message": "later"}'): (
+        "the server says: first"
+    ),
+    (PING, OWN.format("ValueError: unrecognized arguments: --max")): "the server says: ValueError: unrecognized argum",
 }
 
 PROGRAM = """
@@ -52,8 +95,7 @@ print(json.dumps({
         for name, (code, text) in cases["errors"].items()
         for error in [errors.explanation("sagemaker", "CreateModel", code, text)]
     },
-    "failures": {text: failures.explained(text, []) for text in cases["failures"]},
-    "both": failures.explained("did not pass the ping health check.", ["MemoryError"]),
+    "failures": [failures.explained(reason, log.split("\\n")) for reason, log in cases["failures"]],
     "neither": failures.explained("It is a secret", []),
     "redacted": [redaction.redacted(text) for text in cases["texts"]],
 }))
@@ -105,19 +147,13 @@ def test_each_services_way_to_say_that_there_is_nothing_is_understood(answers: d
     assert answers["errors"][service][2] is True
 
 
-@pytest.mark.parametrize("said", SAID)
-def test_a_known_failure_has_its_cause_and_a_next_step(answers: dict[str, Any], said: str) -> None:
-    assert f"; likely {SAID[said]}" in answers["failures"][said]
-
-
-def test_what_the_container_wrote_says_more_than_sagemakers_reason(answers: dict[str, Any]) -> None:
-    assert answers["both"].startswith(
-        "did not pass the ping health check; likely the model does not fit into the memory"
-    )
+@pytest.mark.parametrize("said", SAID, ids=lambda said: f"{said[0][:30]} {said[1][-40:]}")
+def test_a_known_failure_has_its_cause_and_a_next_step(answers: dict[str, Any], said: tuple[str, str]) -> None:
+    assert f"; {SAID[said]}" in answers["failures"][[*SAID].index(said)]
 
 
 def test_an_unknown_failure_points_to_the_log(answers: dict[str, Any]) -> None:
-    assert answers["neither"] == "It is a secret: type do/logs --endpoint"
+    assert answers["neither"] == "It is a secret: run do/logs --endpoint"
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -127,3 +163,27 @@ def test_account_numbers_are_left_out_and_hashes_are_not(answers: dict[str, Any]
 
 def test_every_known_failure_has_a_cause_and_a_next_step() -> None:
     assert [set(row) for row in FAILURES] == [{"pattern", "cause", "next"}] * len(FAILURES)
+
+
+def test_an_expired_session_of_sso_is_one_line(project: Project, tmp_path: Path) -> None:
+    """botocore logs the traceback of each failed refresh: https://github.com/boto/botocore/blob/develop/botocore/tokens.py"""
+    (tmp_path / "config").write_text(
+        "[sso-session s]\nsso_region = us-east-1\nsso_start_url = https://sso.test\n"
+        "[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"
+    )
+    cache = tmp_path / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+    token = {
+        **{"startUrl": "https://sso.test", "region": "us-east-1", "accessToken": "a", "refreshToken": "b"},
+        **{"clientId": "c", "clientSecret": "d", "expiresAt": "2020-01-01T00:00:00Z"},
+        "registrationExpiresAt": "2099-01-01T00:00:00Z",
+    }
+    (cache / f"{hashlib.sha1(b's').hexdigest()}.json").write_text(json.dumps(token))
+    variables = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "p", "HOME": str(tmp_path)}
+    keys = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_ENDPOINT_URL_SSO_OIDC": "http://127.0.0.1:1"}
+
+    done = project.verb("status", **variables, **keys, AWS_MAX_ATTEMPTS="1")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("do/status: no AWS credentials found: run aws configure, or aws sso login")
+    assert len(done.stderr.splitlines()) == 1

@@ -82,12 +82,12 @@ def test_what_the_container_refuses_is_one_line_with_its_message(project: Projec
 def test_an_endpoint_that_is_not_there_says_what_to_type(project: Project, url: str) -> None:
     line = refusal(invoke(project, url, PROJECT_NAME="another"), 2)
 
-    assert line == "do/invoke: there is no endpoint another: type do/deploy"
+    assert line == "do/invoke: there is no endpoint another: run do/deploy"
 
 
 def test_a_stream_is_of_an_endpoint(project: Project) -> None:
     assert refusal(project.verb("invoke", "--stream"), 3) == (
-        "do/invoke: --stream needs --endpoint: type do/invoke --endpoint --stream"
+        "do/invoke: --stream needs --endpoint: run do/invoke --endpoint --stream"
     )
 
 

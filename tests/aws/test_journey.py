@@ -18,6 +18,7 @@ from tests.aws.runtime import Container, Listening, Runtime
 from tests.aws.service.account import Account
 from tests.aws.test_clean import has
 from tests.engines import contract_server as engine
+from tests.exhaustive import exhaustive
 from tests.verbs.contract_server import RightServer, running
 
 COPIER = Path(sys.executable).with_name("copier")
@@ -47,7 +48,7 @@ def copy(plain_template: Path, tmp_path: Path, equip: Equip) -> Copy:
     return copy
 
 
-@pytest.mark.parametrize("build_with", WAYS)
+@pytest.mark.parametrize("build_with", ["codebuild", pytest.param("docker", marks=exhaustive)])
 def test_a_predictive_model_gets_to_an_endpoint_and_back(
     aws: Account, copy: Copy, tmp_path: Path, build_with: str
 ) -> None:
@@ -74,7 +75,7 @@ def test_a_generative_model_gets_to_an_endpoint_and_back(aws: Account, copy: Cop
     request = tmp_path / "request.json"
     request.write_text('{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 3}')
     project = copy(**chosen, build_with="codebuild", provision=True)
-    assert has(aws) == ["role", "repository", "bucket", "build project"]
+    assert has(aws) == ["role", "repository", "bucket", "build project", "log group"]
 
     with engine.running(engine.RightServer()) as container, served_by(Listening(container), project):
         deploy(project, WAYS["codebuild"])

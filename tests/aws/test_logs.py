@@ -47,7 +47,7 @@ def test_lines_to_come_are_followed_once_each(aws: Account, project: Project) ->
 
 def test_an_endpoint_that_has_written_nothing_says_what_to_type(project: Project) -> None:
     assert refusal(project.verb("logs", "--endpoint"), 5) == (
-        "do/logs: the endpoint has written nothing yet: type do/deploy, or do/status"
+        "do/logs: the endpoint has written nothing yet: run do/deploy, or do/status"
     )
 
 
@@ -60,7 +60,7 @@ def test_the_log_of_a_project_with_a_longer_name_is_not_taken_for_ones_own(aws: 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--endpoint", "--since", "soon"], "do/logs: --since 'soon' is no time: give 30m, 2h or 1d"),
+        (["--endpoint", "--since", "soon"], "do/logs: --since 'soon' is not a time: give 30m, 2h or 1d"),
         (["--since", "1h"], "do/logs: --since needs --endpoint or --build"),
     ],
 )

@@ -14,7 +14,7 @@ GROUP = {"ModelPackageGroupName": "models", "ModelPackageGroupDescription": "of 
 ARCHIVE = "s3://models/churn.tar.gz"
 
 
-def with_model(make: Make, aws: Account, **answers: str) -> Project:
+def with_model(make: Make, aws: Account, **answers: Any) -> Project:
     """A project whose model comes from elsewhere, and whose image is in ECR."""
     project = make(**answers)
     push(project, aws)
@@ -72,7 +72,7 @@ def last_line(done: Done, exit_code: int) -> str:
     ids=["an archive", "files under a prefix"],
 )
 def test_a_model_in_s3_is_mounted(make: Make, aws: Account, url: str, key: str, expected: dict[str, Any]) -> None:
-    project = with_model(make, aws, model_source="s3", model_data_url=url)
+    project = with_model(make, aws, model_source="s3", settings={"MODEL_DATA_URL": url})
     put(aws, key)
 
     done = project.verb("deploy")
@@ -83,15 +83,15 @@ def test_a_model_in_s3_is_mounted(make: Make, aws: Account, url: str, key: str, 
 
 @pytest.mark.parametrize("url", [ARCHIVE, "s3://models/churn/"])
 def test_a_model_that_is_not_in_s3_is_told_before_anything_is_made(make: Make, aws: Account, url: str) -> None:
-    project = with_model(make, aws, model_source="s3", model_data_url=url)
+    project = with_model(make, aws, model_source="s3", settings={"MODEL_DATA_URL": url})
     put(aws, "another.tar.gz")
 
-    assert last_line(project.verb("deploy"), 5) == f"do/deploy: there is nothing at {url}: type do/upload"
+    assert last_line(project.verb("deploy"), 5) == f"do/deploy: there is nothing at {url}: run do/upload"
     assert aws.called("sagemaker:CreateModel") == []
 
 
 def test_the_model_of_an_approved_package_is_mounted(make: Make, aws: Account) -> None:
-    project = with_model(make, aws, model_source="registry", model_package_arn=package(aws, "Approved"))
+    project = with_model(make, aws, model_source="registry", settings={"MODEL_PACKAGE_ARN": package(aws, "Approved")})
 
     done = project.verb("deploy")
 
@@ -101,7 +101,7 @@ def test_the_model_of_an_approved_package_is_mounted(make: Make, aws: Account) -
 
 @pytest.mark.parametrize("approval", ["PendingManualApproval", "Rejected"])
 def test_a_package_that_is_not_approved_is_refused_in_one_line(make: Make, aws: Account, approval: str) -> None:
-    project = with_model(make, aws, model_source="registry", model_package_arn=package(aws, approval))
+    project = with_model(make, aws, model_source="registry", settings={"MODEL_PACKAGE_ARN": package(aws, approval)})
 
     line = last_line(project.verb("deploy"), 3)
 

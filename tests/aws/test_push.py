@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.aws.conftest import Make, Project
+from tests.aws.conftest import Make, Project, tags_of
 from tests.aws.service.account import Account
 from tests.verbs.conftest import refusal
 
@@ -37,29 +38,43 @@ def test_the_repository_scans_keeps_its_tags_and_drops_what_the_cache_leaves(pro
     assert created["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
     assert created["imageTagMutabilityExclusionFilters"] == [{"filterType": "WILDCARD", "filter": "buildcache"}]
     assert created["imageScanningConfiguration"] == {"scanOnPush": True}
-    assert {tag["Key"]: tag["Value"] for tag in created["tags"]} == {
-        "mcc-template:project": "my-model",
-        "team": "pricing",
-    }
+    assert sorted(created["tags"], key=str) == sorted(
+        [*tags_of("my-model"), {"Key": "team", "Value": "pricing"}], key=str
+    )
     (lifecycle,) = aws.called("ecr:PutLifecyclePolicy")
     rules = json.loads(lifecycle["lifecyclePolicyText"])["rules"]
     assert [rule["selection"]["tagStatus"] for rule in rules] == ["untagged", "tagged"]
 
 
-def test_the_password_is_on_no_command_line_and_docker_forgets_it(project: Project) -> None:
-    project.verb("push")
+def test_docker_pushes_with_a_configuration_of_its_own_to_the_daemon_that_the_user_has(
+    project: Project, tmp_path: Path
+) -> None:
+    """The user's may name a helper that refuses docker login (amazon-ecr-credential-helper#102), or hold a login."""
+    (tmp_path / "temporary").mkdir()
+    name = f"{REGISTRY}/my-model:{tag_of(project)}"
+
+    project.verb("push", TMPDIR=str(tmp_path / "temporary"))
 
     calls = project.docker_calls()
-    login = calls.index(["login", "--username", "AWS", "--password-stdin", REGISTRY, "<password>"])
-    assert calls.index(["logout", REGISTRY]) > login
-    assert not [call for call in calls if "--password" in call]
+    assert ["--config", REGISTRY, "--host", "unix:///run/user/1000/docker.sock", "push", name] in calls
+    assert not {"login", "logout"} & {word for call in calls for word in call}
+    assert [*(tmp_path / "temporary").iterdir()] == []
 
 
-def test_docker_forgets_the_password_after_a_push_that_failed_too(project: Project) -> None:
-    line = refusal_after(project, STAND_IN_REFUSES="push")
+def test_nothing_of_the_password_stays_after_a_push_that_failed(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "temporary").mkdir()
+
+    line = refusal_after(project, STAND_IN_REFUSES="push", TMPDIR=str(tmp_path / "temporary"))
 
     assert line == "do/push: docker push failed: denied: refused by the test"
-    assert project.docker_calls()[-1] == ["logout", REGISTRY]
+    assert [*(tmp_path / "temporary").iterdir()] == []
+
+
+def test_the_number_of_the_account_is_not_shown_with_verbose(project: Project) -> None:
+    done = project.verb("push", "-v")
+
+    assert "docker --config" in done.stderr
+    assert "123456789012" not in done.stdout + done.stderr
 
 
 def refusal_after(project: Project, **environment: str) -> str:
@@ -76,7 +91,7 @@ def test_a_second_push_of_the_same_changes_nothing(project: Project, aws: Accoun
     second = project.verb("push")
 
     assert second.stdout == first.stdout
-    assert "is in the repository already" in second.stderr
+    assert "is already in the repository" in second.stderr
     assert aws.changes() == []
 
 
@@ -133,4 +148,6 @@ def test_the_registry_has_the_name_that_it_has_in_its_partition(
     done = project.verb("push", AWS_REGION=region)
 
     assert done.returncode == 0, done.stderr
-    assert ["push", f"{registry}/my-model:{tag_of(project)}"] in project.docker_calls()
+    (pushed,) = [call for call in project.docker_calls() if "push" in call]
+    assert pushed[:2] == ["--config", registry]
+    assert pushed[-1] == f"{registry}/my-model:{tag_of(project)}"

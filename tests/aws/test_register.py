@@ -88,7 +88,7 @@ def test_another_model_has_no_metrics(pushed: Project, aws: Account) -> None:
 def test_a_model_from_s3_is_registered_with_its_data(make: Make, aws: Account) -> None:
     aws.client("s3").create_bucket(Bucket="their-bucket")
     aws.client("s3").put_object(Bucket="their-bucket", Key="churn.tar.gz", Body=b"model")
-    project = make(model_source="s3", model_data_url="s3://their-bucket/churn.tar.gz")
+    project = make(model_source="s3", settings={"MODEL_DATA_URL": "s3://their-bucket/churn.tar.gz"})
     project.verb("push")
 
     done = project.verb("register")
@@ -101,7 +101,7 @@ def test_a_model_from_s3_is_registered_with_its_data(make: Make, aws: Account) -
 def test_an_image_that_was_not_pushed_cannot_be_registered(project: Project, aws: Account) -> None:
     line = refusal(project.verb("register"), 5)
 
-    assert line.endswith("is not in ECR: type do/submit, or do/build and do/push")
+    assert line.endswith("is not in ECR: run do/submit, or do/build and do/push")
     assert aws.changes() == []
 
 

@@ -48,6 +48,18 @@ def test_an_update_that_sagemaker_rolled_back_is_not_gone_back_to(aws: Account, 
     assert served(aws) == [600, 700, 800, 600]
 
 
+def test_an_endpoint_that_fails_is_rolled_back(aws: Account, updated: Project) -> None:
+    cloudwatch = aws.client("cloudwatch")
+    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
+        cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="of the test")
+    aws.endpoints.measured = lambda config: {"Invocation5XXErrors": 1.0}
+
+    done = updated.verb("rollback")
+
+    assert done.returncode == 0, done.stderr
+    assert served(aws) == [600, 700, 600]
+
+
 def test_the_next_deployment_brings_the_project_as_it_is(aws: Account, updated: Project) -> None:
     updated.verb("rollback")
 
@@ -84,11 +96,11 @@ def test_nothing_before_the_first_configuration_is_said_in_one_line(aws: Account
 
     line = refusal(pushed.verb("rollback"), 5)
 
-    assert line.endswith(" is all that the endpoint has served: type do/deploy")
+    assert line.endswith(" is all that the endpoint has served: run do/deploy")
 
 
 def test_no_endpoint_is_said_in_one_line(project: Project) -> None:
-    assert refusal(project.verb("rollback"), 2) == "do/rollback: there is no endpoint my-model: type do/deploy"
+    assert refusal(project.verb("rollback"), 2) == "do/rollback: there is no endpoint my-model: run do/deploy"
 
 
 def test_a_configuration_of_one_instance_is_gone_back_to_at_once(aws: Account, pushed: Project) -> None:

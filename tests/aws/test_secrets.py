@@ -12,7 +12,7 @@ EXAMPLE_ACCOUNT = "123456789012"  # in the documentation of AWS
 ACCESS_KEY = "AKIATESTING000000000"
 SESSION_TOKEN = "FwoGZXIvYXdzEJr-session-token-of-the-tests"
 
-# from nothing to a registered endpoint and back, as a user and as a pipeline would type it
+# from nothing to a registered endpoint and back, as a user and as a pipeline would run it
 SCENARIO = [
     ("submit", "--dry-run"),
     ("submit", "-v"),

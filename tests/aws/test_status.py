@@ -31,6 +31,7 @@ def test_all_that_was_deployed_is_shown_with_its_state_its_age_and_its_page(aws:
         "model",
         "role",
         "image repository",
+        "log group",
     ]
     assert endpoint["state"].startswith("InService, 2 instances, my-model-")
     assert endpoint["age"].endswith(" seconds")

@@ -17,8 +17,10 @@ from tests.aws.service.account import Account
 from tests.aws.service.builds import Ending
 from tests.verbs.conftest import Done, refusal
 
-NOT_YET = "CodeBuild is not authorized to perform: sts:AssumeRole on arn:aws:iam::123456789012:role/my-model-codebuild"
-ROLE = "arn:aws:iam::123456789012:role/my-model-codebuild"
+NOT_YET = (
+    "CodeBuild is not authorized to perform: sts:AssumeRole on arn:aws:iam::123456789012:role/my-model-codebuild-use1"
+)
+ROLE = "arn:aws:iam::123456789012:role/my-model-codebuild-use1"
 KEY = "nvapi-key-of-the-tests"
 SECRETS = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 
@@ -43,7 +45,7 @@ def build_project(aws: Account, region: str = "us-east-1") -> dict[str, Any]:
 
 def policies(aws: Account) -> dict[str, Any]:
     """The documents in the build's role, by name."""
-    iam, role = aws.client("iam"), "my-model-codebuild"
+    iam, role = aws.client("iam"), "my-model-codebuild-use1"
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
     return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
 
@@ -140,7 +142,7 @@ def test_an_image_is_built_on_the_processor_that_it_is_for(
 @pytest.fixture
 def on_nvidias_image(make: Make) -> Project:
     """A project whose base image is in NVIDIA's registry, with the name of the secret that has the key."""
-    return make(model_kind="generative", model_server="tensorrt-llm", ngc_key_secret="team/ngc-key")
+    return make(model_kind="generative", model_server="tensorrt-llm", settings={"NGC_KEY_SECRET": "team/ngc-key"})
 
 
 def test_codebuild_gets_the_key_for_nvidias_registry_by_the_name_of_its_secret(
@@ -246,7 +248,7 @@ def test_a_role_that_codebuild_does_not_know_yet_is_tried_again(project: Project
 
     assert done.returncode == 0, done.stderr
     assert len(aws.called("codebuild:CreateProject")) == 4
-    assert done.stderr.count("waiting until CodeBuild may take the new role") == 1
+    assert done.stderr.count("waiting until CodeBuild can assume the role") == 1
 
 
 def test_another_refusal_is_not_tried_again(project: Project, aws: Account) -> None:
@@ -267,7 +269,7 @@ def test_provisioning_again_changes_nothing(project: Project, aws: Account) -> N
 
     done = project.verb("submit", "--provision-only")
 
-    assert done.stdout == "my-model: the repository, the bucket, the build project and its role are there\n"
+    assert done.stdout == "my-model: the repository, the bucket, the build project and its role exist\n"
     assert aws.changes() == []
 
 
@@ -296,7 +298,7 @@ def test_a_changed_policy_updates_the_role(project: Project, aws: Account) -> No
 def test_the_role_may_be_taken_by_this_build_project_only(project: Project, aws: Account) -> None:
     project.verb("submit", "--provision-only")
 
-    role = aws.client("iam").get_role(RoleName="my-model-codebuild")["Role"]
+    role = aws.client("iam").get_role(RoleName="my-model-codebuild-use1")["Role"]
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Condition"]["StringEquals"] == {
         "aws:SourceAccount": "123456789012",
@@ -341,7 +343,7 @@ def test_a_project_without_a_model_is_not_built(project: Project, aws: Account) 
     done = project.verb("submit")
 
     assert done.returncode == 5
-    assert done.stderr.splitlines()[-1] == "do/submit: there is no model in model/: type do/train to make the sample"
+    assert done.stderr.splitlines()[-1] == "do/submit: there is no model in model/: run do/train to make the sample"
     assert aws.called("codebuild:StartBuild") == []
 
 
@@ -362,13 +364,13 @@ def test_the_longest_name_fits_everywhere(make: Make, aws: Account) -> None:
 
 def test_what_somebody_else_made_is_left_alone(project: Project, aws: Account) -> None:
     aws.client("iam").create_role(
-        RoleName="my-model-codebuild", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
+        RoleName="my-model-codebuild-use1", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
     )
 
     done = project.verb("submit")
 
     assert done.returncode == 4
-    assert "the role my-model-codebuild was not made by this project" in done.stderr
+    assert "the role my-model-codebuild-use1 was not made by this project" in done.stderr
     assert [name for name in aws.changes() if name.startswith("iam:")] == []
 
 
@@ -396,7 +398,7 @@ def test_a_build_that_goes_on_after_an_interruption_is_shown_to_its_end(interrup
     done = interrupted.verb("submit")
 
     assert done.returncode == 0, done.stderr
-    assert "runs already: showing that one" in done.stderr
+    assert "is already running: showing it" in done.stderr
     assert "        #2 pushing" in done.stderr.splitlines()
     assert len(aws.called("codebuild:StartBuild")) == len(aws.called("s3:PutObject")) == 1
 
@@ -426,12 +428,15 @@ def test_a_dry_run_shows_the_whole_plan_without_the_account_and_changes_nothing(
         "ecr PutLifecyclePolicy",
         "s3 CreateBucket",
         "s3 PutBucketTagging",
+        "s3 PutBucketLifecycleConfiguration",
         "s3 PutPublicAccessBlock",
         "s3 PutBucketEncryption",
         "s3 PutBucketVersioning",
         "s3 PutBucketPolicy",
         "iam CreateRole",
         "iam PutRolePolicy",
+        "logs CreateLogGroup",
+        "logs PutRetentionPolicy",
         "codebuild CreateProject",
         "s3 PutObject",
         "codebuild StartBuild",
@@ -443,10 +448,76 @@ def test_a_dry_run_shows_the_whole_plan_without_the_account_and_changes_nothing(
 def test_without_credentials_it_ends_in_one_line(project: Project) -> None:
     line = refusal(project.verb("submit", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY=""), 2)
 
-    assert line.startswith("do/submit: there are no credentials for AWS here: type aws configure")
+    assert line.startswith("do/submit: no AWS credentials found: run aws configure")
 
 
 def test_expired_credentials_are_told(project: Project, aws: Account) -> None:
     aws.refuse("sts:GetCallerIdentity", -1, "ExpiredToken", "The security token is expired", 403)
 
-    assert refusal(project.verb("submit"), 2).startswith("do/submit: the credentials for AWS have expired")
+    assert refusal(project.verb("submit"), 2).startswith("do/submit: the AWS credentials have expired")
+
+
+def test_a_link_in_the_image_is_refused_by_name(project: Project) -> None:
+    """docker copies the link without its file (moby#42267)."""
+    (project.path / "model" / "model.pkl").unlink()
+    (project.path / "model" / "model.pkl").symlink_to("/tmp/weights")
+
+    assert "model/model.pkl is a link, and the image would hold it without its file" in refusal(
+        project.verb("submit"), 3
+    )
+
+
+# botocore's own data: https://github.com/boto/botocore/blob/develop/botocore/data/endpoints.json
+@pytest.mark.parametrize(
+    ("region", "suffix"),
+    [
+        ("eu-west-1", "amazonaws.com"),
+        ("cn-north-1", "amazonaws.com.cn"),
+        ("us-gov-west-1", "amazonaws.com"),
+        ("eusc-de-east-1", "amazonaws.eu"),
+        ("us-iso-east-1", "c2s.ic.gov"),
+    ],
+)
+def test_the_registry_has_the_name_that_it_has_in_its_partition(project: Project, region: str, suffix: str) -> None:
+    done = project.verb("submit", "--provision-only", "--dry-run", AWS_REGION=region)
+
+    assert f'ACCOUNT.dkr.ecr.{region}.{suffix}/my-model"' in done.stdout, done.stderr
+
+
+def test_a_region_without_codebuild_is_refused_before_anything_is_made(project: Project, aws: Account) -> None:
+    done = project.verb("submit", AWS_REGION="ca-west-1")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines()[-1].startswith("do/submit: CodeBuild is not available in ca-west-1: ")
+    assert aws.changes() == []
+
+
+def test_a_rebuild_takes_the_tag_and_endpoints_keep_the_image_that_they_run(project: Project, aws: Account) -> None:
+    project.verb("submit")
+    (before,) = aws.client("ecr").describe_images(repositoryName="my-model")["imageDetails"]
+    (tag,) = before["imageTags"]
+    aws.builds.salt = "patched"
+
+    done = project.verb("submit", "--rebuild")
+
+    assert done.returncode == 0, done.stderr
+    images = aws.client("ecr").describe_images(repositoryName="my-model")["imageDetails"]
+    tags = {image["imageDigest"]: image["imageTags"] for image in images}
+    assert tags.pop(before["imageDigest"]) == [f"{tag}-{before['imageDigest'][7:19]}"]
+    assert [*tags.values()] == [[tag]]
+    variables = {
+        row["name"]: row["value"] for row in aws.called("codebuild:StartBuild")[-1]["environmentVariablesOverride"]
+    }
+    assert variables["REBUILD"] == "true"
+
+
+def test_a_rebuild_that_fails_leaves_the_tag_where_it_was(project: Project, aws: Account) -> None:
+    project.verb("submit")
+    (before,) = aws.client("ecr").describe_images(repositoryName="my-model")["imageDetails"]
+    aws.builds.fail("BUILD", "exit status 1", ["no"])
+
+    assert project.verb("submit", "--rebuild").returncode == 1
+
+    (after,) = aws.client("ecr").describe_images(repositoryName="my-model")["imageDetails"]
+    assert after["imageDigest"] == before["imageDigest"]
+    assert before["imageTags"][0] in after["imageTags"]

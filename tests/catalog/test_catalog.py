@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from extensions import refresh_catalog
 from extensions.answers import load_questions
@@ -45,7 +46,7 @@ def test_every_row_has_the_form_of_its_table() -> None:
         ("instances", "ml.m5.large", "gpus", 1),
         ("regions", "us-east-1", "registry_account", "1"),
         ("model_servers", "vllm", "settings", {"max_len": {"max-model-len": None}}),
-        ("models", "Qwen/Qwen3-4B", "latent", 576),
+        ("models", "Qwen/Qwen3-4B", "mla_rank", 576),
     ],
 )
 def test_schema_notices_a_wrong_row(table: str, name: str, key: str, wrong: object) -> None:
@@ -71,8 +72,6 @@ def test_defaults_of_questions_are_in_the_catalogue() -> None:
     assert questions["model_id"]["default"] in TABLES["models"]
     assert questions["profile"]["default"] in TABLES["profiles"]
     assert questions["aws_region"]["default"] in TABLES["regions"]
-    assert questions["codebuild_compute_type"]["default"] in TABLES["codebuild_compute_types"]
-    assert questions["framework"]["default"] in TABLES["frameworks"]
 
 
 def test_default_instance_runs_what_most_machines_build() -> None:
@@ -80,6 +79,16 @@ def test_default_instance_runs_what_most_machines_build() -> None:
 
     assert default["architecture"] == "x86_64"
     assert "gpu" not in default
+
+
+@pytest.mark.parametrize("framework", [name for name, row in TABLES["frameworks"].items() if "older" in row])
+def test_older_versions_are_listed_from_the_newest_on_with_pythons_no_newer(framework: str) -> None:
+    row = TABLES["frameworks"][framework]
+    versions = [Version(version) for version in [row["version"], *row["older"]]]
+    pythons = [Version(need["python"]) for need in row["older"].values()]
+
+    assert versions == sorted({*versions}, reverse=True)
+    assert pythons == sorted(pythons, reverse=True)
 
 
 def test_base_image_has_the_python_that_the_catalogue_names() -> None:
@@ -99,7 +108,9 @@ def test_framework_has_the_version_that_is_installed_in_its_images(framework: st
         lines = [line.rstrip(" \\") for line in path.read_text().splitlines() if re.match(r"[a-z]", line)]
         pins = [pin for pin in map(Requirement, lines) if pin.name in {row["package"], f"{row['package']}-cpu"}]
         installed = [pin for pin in pins if pin.marker is None or pin.marker.evaluate(image)]
-        assert [str(pin.specifier) for pin in installed] == [f"=={row['version']}"], path
+        # PyTorch's index tells its builds apart by what follows the version, as in 2.13.0+cpu
+        versions = [str(pin.specifier).partition("+")[0] for pin in installed]
+        assert versions == [f"=={row['version']}"], path
 
 
 def test_machines_of_codebuild_are_known_to_botocore() -> None:
@@ -121,7 +132,7 @@ def test_instance_types_are_those_of_botocore() -> None:
 
 def test_regions_are_those_of_botocore() -> None:
     for name, row in refresh_catalog.botocore_regions().items():
-        assert {**row, "registry_account": None} == {**TABLES["regions"][name], "registry_account": None}
+        assert row == {**TABLES["regions"][name], "registry_account": None}
 
 
 def test_processors_are_those_that_the_families_are_known_for() -> None:
@@ -149,9 +160,9 @@ def test_refreshing_adds_what_is_new_with_the_shapes_that_are_given(
         (catalog / f"{name}.yml").write_text("".join(known))
     shapes = tmp_path / "shapes.csv"
     shapes.write_text(
-        "instance,vcpu,mem_mib,arch,gpu_name,gpu_count,gpu_mem_mib_total,neuron\n"
-        "ml.g5.2xlarge,8,32768,x86_64,A10G,1,22888,\n"
-        "ml.inf2.24xlarge,96,393216,x86_64,,,,6xInferentia2\n"
+        "instance,vcpu,mem_mib,arch,gpu_name,gpu_count,gpu_mem_mib_total,neuron,nvme_gb\n"
+        "ml.g5.2xlarge,8,32768,x86_64,A10G,1,22888,,450\n"
+        "ml.inf2.24xlarge,96,393216,x86_64,,,,6xInferentia2,\n"
     )
 
     assert refresh_catalog.main(["--shapes", str(shapes)], folder=catalog) == 1

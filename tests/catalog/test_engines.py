@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from extensions import document_engines
 from extensions.answers import load_questions
 from extensions.context import load_catalog
 from extensions.engines import engine_settings, image_name, option_problem
-from extensions.names import Names
+from extensions.patterns import Patterns, with_settings_for
+from extensions.settings import Settings
 from tests.conftest import ROOT
 
 CATALOG = load_catalog()
@@ -30,6 +31,9 @@ PARSERS = ("tool_call_parser", "reasoning_parser")
 MACHINE_IMAGES = {"12": "al2-ami-sagemaker-inference-gpu-3-1", "13": "al2023-ami-sagemaker-inference-gpu-4-1"}
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
+every_engine_on_gpus = pytest.mark.parametrize(
+    "engine", [name for name, row in ENGINES.items() if "processor" not in row["hardware"]]
+)
 
 
 def option_of(engine: str, answer: str) -> str:
@@ -49,14 +53,15 @@ def combinations(engine: str) -> Iterator[dict[str, Any]]:
     """Every set of answers that changes the engine's options; the parsers, which have no effect on others, in turn."""
     quantizations = [name for name, row in CATALOG["quantizations"].items() if engine in row.get("servers", [engine])]
     for tool, reasoning in itertools.zip_longest(*(parsers(engine, answer) for answer in PARSERS), fillvalue=""):
-        for profile, quantization, degree, lora in itertools.product(
-            CATALOG["profiles"], quantizations, (1, 2, 4, 8), (True, False)
+        for profile, quantization, degree, lora, task in itertools.product(
+            CATALOG["profiles"], quantizations, (1, 8), (True, False), with_settings_for(CATALOG["tasks"], engine)
         ):
             answers = {"tensor_parallel": degree, "quantization": quantization, "enable_lora": lora}
             yield engine_settings(
                 ENGINES[engine],
                 engine,
                 CATALOG["profiles"][profile],
+                CATALOG["tasks"][task],
                 **answers,
                 max_model_len=8192,
                 tool_call_parser=tool,
@@ -75,7 +80,12 @@ def test_every_option_that_answers_lead_to_is_one_that_the_engine_has(engine: st
 @every_engine
 def test_every_value_of_a_list_is_one_that_the_engine_has(engine: str) -> None:
     choices = OPTIONS[engine]["choices"]
-    emitted = {(name, value) for settings in combinations(engine) for name, value in settings.items()}
+    emitted = {
+        (name, value)
+        for settings in combinations(engine)
+        for name, value in settings.items()
+        if isinstance(value, Hashable)
+    }
 
     assert [(name, value) for name, value in emitted if name in choices and value not in choices[name]] == []
 
@@ -99,16 +109,22 @@ def test_profiles_differ(engine: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["max_model_len", "quantization", "enable_lora", "tool_call_parser", "reasoning_parser"]
+    "question",
+    ["max_model_len", "quantization", "tensor_parallel", "enable_lora", "tool_call_parser", "reasoning_parser"],
 )
 def test_a_question_is_asked_where_the_engine_has_an_option_for_it(question: str) -> None:
-    asked = re.findall(r"'([a-z-]+)'", QUESTIONS[question]["when"])
+    asked = Environment().compile_expression(QUESTIONS[question]["when"].strip("{} "))
+    servers = CATALOG["model_servers"]
 
-    assert asked == [name for name, row in ENGINES.items() if question in row["settings"]]
+    assert [name for name in servers if asked(model_server=name, catalog=CATALOG)] == [
+        name for name, row in ENGINES.items() if question in row["settings"]
+    ]
 
 
-def test_tensor_parallelism_is_asked_of_every_engine() -> None:
-    assert all("tensor_parallel" in row["settings"] for row in ENGINES.values())
+def test_tasks_are_of_engines_that_the_catalog_has() -> None:
+    for row in CATALOG["tasks"].values():
+        assert {*row["tried"]} <= {*row["settings"]} <= {*ENGINES}
+    assert all(with_settings_for({"task": row}, engine) for engine in ENGINES for row in CATALOG["tasks"].values())
 
 
 def test_quantizations_name_engines_that_take_them() -> None:
@@ -116,14 +132,14 @@ def test_quantizations_name_engines_that_take_them() -> None:
         assert all("quantization" in ENGINES[name]["settings"] for name in row.get("servers", []))
 
 
-@every_engine
+@every_engine_on_gpus
 def test_machine_image_has_a_driver_for_the_cuda_of_the_image(engine: str) -> None:
     image = ENGINES[engine]["image"]
 
     assert image["ami"] == MACHINE_IMAGES[image["cuda"].partition(".")[0]]
 
 
-@every_engine
+@every_engine_on_gpus
 def test_machine_image_is_known_to_botocore(engine: str) -> None:
     sagemaker = botocore.session.get_session().get_service_model("sagemaker")
 
@@ -150,11 +166,18 @@ def test_an_engine_has_a_page_that_is_in_the_table_of_contents(engine: str) -> N
         ("lmi", "cn-north-1", r"727897471807\.dkr\.ecr\.cn-north-1\.amazonaws\.com\.cn/djl-inference:.+"),
         ("lmi", "us-gov-west-1", r"442386744353\.dkr\.ecr\.us-gov-west-1\.amazonaws\.com/djl-inference:.+"),
         ("tensorrt-llm", "eu-west-1", r"nvcr\.io/nvidia/tensorrt-llm/release:.+"),
+        ("llama-cpp", "eu-west-1", r"public\.ecr\.aws/deep-learning-containers/llama-cpp:.+"),
         ("djl", "eu-west-1", r"docker\.io/deepjavalibrary/djl-serving:.+"),
     ],
 )
 def test_image_is_that_of_the_region(engine: str, region: str, name: str) -> None:
     assert re.fullmatch(name, image_name(ENGINES[engine], region, CATALOG["regions"]))
+
+
+def test_graviton_has_an_image_of_its_own() -> None:
+    name = image_name(ENGINES["llama-cpp"], "us-east-1", CATALOG["regions"], "arm64")
+
+    assert name.startswith("public.ecr.aws/deep-learning-containers/llama-cpp-arm64:")
 
 
 def test_digest_stands_after_the_tag() -> None:
@@ -178,15 +201,18 @@ def test_name_of_the_image_is_short_enough_for_sagemaker(engine: str) -> None:
     ("engine", "answer", "value", "line"),
     [
         ("vllm", "tool_call_parser", "hermes", ""),
-        ("vllm", "tool_call_parser", "qwen25", "the engine has none of that name: it has apertus, "),
-        ("vllm", "tool_call_parser", "herms", "the engine has none of that name - did you mean 'hermes'?"),
+        ("vllm", "tool_call_parser", "qwen25", "the engine doesn't have it: choose apertus, "),
+        ("vllm", "tool_call_parser", "herms", "the engine doesn't have it - did you mean 'hermes'?"),
         ("sglang", "tool_call_parser", "qwen25", ""),
-        ("sglang", "reasoning_parser", "deepseek_r1", "the engine has none of that name - did you mean 'deepseek-r1' "),
+        ("sglang", "reasoning_parser", "deepseek_r1", "the engine doesn't have it - did you mean 'deepseek-r1' "),
         ("lmi", "reasoning_parser", "deepseek_r1", ""),
         ("tensorrt-llm", "tool_call_parser", "qwen3", ""),
+        ("tensorrt-llm", "tool_call_parser", "hermes", "the engine doesn't have it: choose qwen3, qwen3_coder, "),
     ],
 )
 def test_a_parser_that_the_engine_lacks_is_refused(engine: str, answer: str, value: str, line: str) -> None:
-    found = option_problem(Environment(extensions=[Names]), value, ENGINES[engine]["settings"][answer], OPTIONS[engine])
+    found = option_problem(
+        Environment(extensions=[Patterns, Settings]), value, ENGINES[engine]["settings"][answer], OPTIONS[engine]
+    )
 
     assert found.startswith(line) if line else found == ""

@@ -22,6 +22,8 @@ LLAMA: dict[str, Any] = {
     "hidden_size": 4096,
     "max_position_embeddings": 131072,
     "torch_dtype": "bfloat16",
+    "vocab_size": 128256,
+    "intermediate_size": 14336,
 }
 LLAMA_SHAPE: dict[str, Any] = {
     "weight_bytes": 16_060_522_496,
@@ -32,7 +34,14 @@ LLAMA_SHAPE: dict[str, Any] = {
     "kv_heads": 8,
     "head_dim": 128,
     "window_layers": 0,
-    "window": 0,
+    "sliding_window": 0,
+    "state_bytes": 0,
+    "parts": 0,
+    "vocab": 128256,
+    "hidden": 4096,
+    "intermediate": 14336,
+    "experts": 0,
+    "tied": False,
 }
 
 
@@ -167,12 +176,12 @@ def test_the_hub_is_not_asked_offline(hub: tuple[str, dict[str, Any]], monkeypat
         pytest.param({"num_key_value_heads": None}, {"kv_heads": 32}, id="a cache for every head"),
         pytest.param(
             {"layer_types": ["full_attention", "sliding_attention"] * 16, "sliding_window": 128},
-            {"layers": 16, "window_layers": 16, "window": 128},
+            {"layers": 16, "window_layers": 16, "sliding_window": 128},
             id="layers with a window",
         ),
         pytest.param(
             {"layer_types": ["linear_attention", "linear_attention", "linear_attention", "full_attention"] * 8},
-            {"layers": 8, "window_layers": 0},
+            {"layers": 8, "window_layers": 0, "state_bytes": 24 * 2 * 4 * 8192 * 16},
             id="linear attention",
         ),
     ],
@@ -192,7 +201,7 @@ def test_latent_attention_keeps_one_vector_of_a_token() -> None:
 
     found = models.shape(config, 1000)
 
-    assert found["latent"] == 576
+    assert found["mla_rank"] == 576
     assert "kv_heads" not in found
 
 
@@ -200,3 +209,99 @@ def test_a_row_of_the_catalogue_and_of_a_config_make_the_same_model() -> None:
     row = load_catalog()["models"]["meta-llama/Llama-3.1-8B-Instruct"]
 
     assert Model("x", **{**row, "gated": False}) == Model("x", **LLAMA_SHAPE)
+
+
+# config.json as on the Hub, but for entries that don't matter here
+FOUND: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "gemma-3-4b-it, which leaves out what is transformers' default": (
+        {
+            "model_type": "gemma3",
+            "text_config": {
+                "model_type": "gemma3_text",
+                "hidden_size": 2560,
+                "intermediate_size": 10240,
+                "num_hidden_layers": 34,
+                "sliding_window": 1024,
+            },
+            "torch_dtype": "bfloat16",
+        },
+        {"context": 131072, "heads": 8, "kv_heads": 4, "head_dim": 256, "layers": 5, "window_layers": 29},
+    ),
+    "gemma-2-27b-it, without layer_types": (
+        {
+            **LLAMA,
+            "model_type": "gemma2",
+            "num_hidden_layers": 46,
+            "num_key_value_heads": 16,
+            "head_dim": 128,
+            "sliding_window": 4096,
+        },
+        {"layers": 23, "window_layers": 23, "sliding_window": 4096},
+    ),
+    "Qwen3-Next-80B-A3B": (
+        {
+            **LLAMA,
+            "num_hidden_layers": 48,
+            "full_attention_interval": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 256,
+            "linear_num_value_heads": 32,
+            "linear_key_head_dim": 128,
+            "linear_value_head_dim": 128,
+            "moe_intermediate_size": 512,
+            "num_experts_per_tok": 10,
+        },
+        {"layers": 12, "state_bytes": 36 * 2 * 4 * 32 * 128 * 128, "intermediate": 512, "experts": 10},
+    ),
+    "NVIDIA-Nemotron-Nano-9B-v2": (
+        {
+            **LLAMA,
+            "num_hidden_layers": 56,
+            "hybrid_override_pattern": "M-M-M-MM-M-M-M*-M-M-M*-M-M-M-M*-M-M-M-M*-M-MM-M-M-M-M-M-",
+            "mamba_num_heads": 128,
+            "mamba_head_dim": 80,
+            "ssm_state_size": 128,
+        },
+        {"layers": 4, "state_bytes": 27 * 2 * 4 * 128 * 80 * 128},
+    ),
+    "Llama 4 Scout, with chunked attention": (
+        {"text_config": {**LLAMA, "model_type": "llama4_text", "num_hidden_layers": 48, "attention_chunk_size": 8192}},
+        {"layers": 12, "window_layers": 36, "sliding_window": 8192},
+    ),
+    "falcon-7b": (
+        {
+            "model_type": "falcon",
+            "num_hidden_layers": 32,
+            "num_attention_heads": 71,
+            "hidden_size": 4544,
+            "vocab_size": 65024,
+            "multi_query": True,
+        },
+        {"context": 2048, "kv_heads": 1, "head_dim": 64, "intermediate": 4 * 4544},
+    ),
+    "gpt2": (
+        {"n_layer": 12, "n_head": 12, "n_embd": 768, "n_positions": 1024, "vocab_size": 50257, "n_inner": None},
+        {"context": 1024, "layers": 12, "heads": 12, "kv_heads": 12, "head_dim": 64},
+    ),
+    "Qwen3.6-35B-A3B-FP8, whose shared expert is four blocks wide": (
+        {
+            **LLAMA,
+            "moe_intermediate_size": 512,
+            "intermediate_size": None,
+            "shared_expert_intermediate_size": 512,
+            "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+        },
+        {"stored": "fp8", "parts": 4},
+    ),
+    "a checkpoint in NVFP4": (
+        {**LLAMA, "quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4"}},
+        {"stored": "nvfp4"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "expected"), FOUND.values(), ids=[*FOUND])
+def test_models_of_other_kinds_are_understood(config: dict[str, Any], expected: dict[str, Any]) -> None:
+    found = models.shape(config, 1000)
+
+    assert {name: found[name] for name in expected} == expected

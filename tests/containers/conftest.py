@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from plumbum import RETCODE, local
 
 from extensions.context import load_catalog
 from tests.containers import table
@@ -59,7 +61,12 @@ class Built:
 
 def docker(*arguments: str) -> str:
     """What a command of docker prints."""
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+    return local["docker"][arguments]().strip()
+
+
+def works(*arguments: str) -> bool:
+    """Whether docker is there and a command of it ends well."""
+    return "docker" in local and local["docker"][arguments].run(retcode=None)[0] == 0
 
 
 def run_verb(project: Path, verb: str, *arguments: str, timeout: float = 600, **environment: str) -> Done:
@@ -85,11 +92,9 @@ def expect_ok(done: Done) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> None:
     """Docker, with the base image; without them nothing here can be tested, and that is a failure."""
-    for command in (["docker", "version"], ["docker", "buildx", "version"]):
-        if not shutil.which("docker") or subprocess.run(command, capture_output=True).returncode:
-            pytest.exit(WITHOUT_DOCKER, returncode=1)
-    present = subprocess.run(["docker", "image", "inspect", BASE_IMAGE], capture_output=True).returncode == 0
-    if not present and subprocess.run(["docker", "pull", BASE_IMAGE]).returncode:
+    if not works("version") or not works("buildx", "version"):
+        pytest.exit(WITHOUT_DOCKER, returncode=1)
+    if not works("image", "inspect", BASE_IMAGE) and local["docker"]["pull", BASE_IMAGE] & RETCODE(FG=True):
         pytest.exit(WITHOUT_DOCKER, returncode=1)
 
 
@@ -141,6 +146,7 @@ def built(project: Callable[..., Path]) -> Iterator[Callable[[str, str], Built]]
 
     def build(framework: str, server: str) -> Built:
         if (framework, server) not in images:
+            require_index(framework)
             path = project(f"test-{framework}-{server}", framework, server)
             began = time.monotonic()
             done = run_verb(path, "build", "--no-cache")
@@ -153,6 +159,16 @@ def built(project: Callable[..., Path]) -> Iterator[Callable[[str, str], Built]]
     write_table([*images.values()])
     for image in images.values():
         expect_ok(image.verb("clean", "--yes"))
+
+
+def require_index(framework: str) -> None:
+    """Skip, with the reason, a framework whose packages come from an index that can't be reached from here."""
+    index = CATALOG["frameworks"][framework].get("index")
+    try:
+        if index:
+            urllib.request.urlopen(index, timeout=10).close()
+    except OSError as error:
+        pytest.skip(f"{framework}: its packages are on {index}, which can't be reached from here: {error}")
 
 
 def write_table(images: list[Built]) -> None:

@@ -24,17 +24,18 @@ MEASURED = {"size", "warm_seconds", "first_ping_seconds", "memory_at_rest", "mem
 TEXT = """\
 # Images
 
-What `make test-containers` measured, on {cpus} CPUs of the machine that it last ran on. It writes this page.
+`make test-containers` measured these images on {cpus} CPUs of the machine it last ran on, and wrote this page.
 
 {table}
 
 - **Size** is uncompressed, with the base image (`{base}`, {base_size} MB here) and the sample model.
-- **Build cold** is `do/build --no-cache` with nothing but the base image. The second web application of a framework
-  finds the packages that the first one downloaded, where they share them.
-- **Build warm** is `do/build` after a change of `serving/model_handler.py`.
-- **First ping** is from `docker run` to the first 200 of `/ping`, with a read-only file system and no capabilities.
-- **Memory** is that of the whole container: nginx and a process per CPU, after the first ping, and the most during
-  requests of a row each over 32 connections.
+- **Build cold** is `do/build --no-cache` with only the base image present. The second web application of a framework
+  reuses the downloads of packages that it shares with the first one.
+- **Build warm** is `do/build` after a change to `serving/model_handler.py`.
+- **First ping** is the time from `docker run` to the first status 200 of `/ping`, with a read-only file system and no
+  capabilities.
+- **Memory** is that of the whole container, nginx and one process per CPU: after the first ping, and the peak under
+  single-row requests over 32 connections.
 """
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from plumbum import local
 
-from tests.containers.conftest import ROOT, Built
+from tests.containers.conftest import ROOT, Built, works
 
 TOOLS = ROOT.parent / "shared/containers"
 PORT = "5001"
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 def registry() -> Iterator[None]:
     """A registry that stands in for ECR."""
     home = Path(os.environ.get("CTR_HOME", "/var/tmp/ctr"))
-    subprocess.run([TOOLS / "registry"], env=os.environ | {"PORT": PORT}, check=True, capture_output=True)
+    local[str(TOOLS / "registry")].with_env(PORT=PORT)()
     yield
     os.kill(int((home / "run/registry.pid").read_text()), 15)
 
@@ -52,8 +53,8 @@ def test_the_image_is_built_and_pushed_with_a_manifest_that_sagemaker_takes(
     (image.project / "buildspec.yml").write_bytes((rendered / "buildspec.yml").read_bytes())
 
     done = run_buildspec(image.project, aws, f"REPOSITORY_URI={REPOSITORY}", "IMAGE_TAG=1")
-    subprocess.run(["docker", "logout", f"127.0.0.1:{PORT}"], capture_output=True)
-    subprocess.run(["docker", "rmi", f"{REPOSITORY}:1"], capture_output=True)
+    works("logout", f"127.0.0.1:{PORT}")
+    works("rmi", f"{REPOSITORY}:1")
 
     assert done.returncode == 0, done.stderr
     request = urllib.request.Request(

@@ -17,15 +17,13 @@ import httpx
 import pytest
 
 from tests.containers.conftest import BASE_IMAGE, Render, docker, expect_ok, run_verb
-from tests.engines.conftest import MODEL, STAND_IN, every_engine
+from tests.engines.conftest import MODEL, PROGRAMS, STAND_IN, every_engine
 
 STAND_IN_IMAGE = f"stand-in-engine:{os.getpid()}"
 # Python and nothing else, with the stand-in in the place of each engine's program
 STAND_IN_DOCKERFILE = f"""\
 FROM {BASE_IMAGE}
-COPY stand_in.py /usr/local/bin/vllm
-COPY stand_in.py /usr/local/bin/trtllm-serve
-COPY stand_in.py /usr/local/bin/djl-serving
+COPY programs /usr/local/bin
 COPY stand_in.py /usr/local/lib/python3.12/site-packages/sglang/launch_server.py
 ENV STAND_IN_RECORD=/tmp/record.json
 ENTRYPOINT ["/not/ours"]
@@ -57,8 +55,11 @@ def stand_in_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An image that holds a stand-in for every engine."""
     folder = tmp_path_factory.mktemp("stand-in")
     (folder / "Dockerfile").write_text(STAND_IN_DOCKERFILE)
-    (folder / "stand_in.py").write_text(f"#!/usr/bin/env python3\n{STAND_IN.read_text()}")
-    (folder / "stand_in.py").chmod(0o755)
+    (folder / "stand_in.py").write_text(STAND_IN.read_text())
+    (folder / "programs").mkdir()
+    for name in PROGRAMS:
+        (folder / "programs" / name).write_text(f"#!/usr/bin/env python3\n{STAND_IN.read_text()}")
+        (folder / "programs" / name).chmod(0o755)
     docker("build", "--quiet", "--tag", STAND_IN_IMAGE, str(folder))
     yield STAND_IN_IMAGE
     docker("rmi", "--force", STAND_IN_IMAGE)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.conftest import Built
+from tests.containers.conftest import Built, works
+from tests.programs import uv
 
 HERE = Path(__file__).parent
 CONFIGURATION = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
@@ -24,10 +25,8 @@ CONFIGURATION = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n 
 def sdk_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has the SDK."""
     folder = tmp_path_factory.mktemp("sdk") / "environment"
-    uv = str(Path(sys.executable).with_name("uv"))
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
-    install = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin/python"), "--require-hashes"]
-    subprocess.run([*install, "-r", str(HERE / "sagemaker.txt")], check=True)
+    uv("venv", "--python", sys.executable, folder)
+    uv("pip", "install", "--python", folder / "bin/python", "--require-hashes", "-r", HERE / "sagemaker.txt")
     return folder / "bin/python"
 
 
@@ -70,12 +69,12 @@ def remove_leftovers(image: str) -> None:
     """The SDK leaves a stopped container and a network."""
     listed = ["docker", "ps", "--all", "--quiet", "--filter", f"ancestor={image}"]
     for container in subprocess.run(listed, capture_output=True, text=True).stdout.split():
-        subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True)
-    subprocess.run(["docker", "network", "rm", "sagemaker-local"], capture_output=True)
+        works("rm", "--force", "--volumes", container)
+    works("network", "rm", "sagemaker-local")
 
 
 def test_docker_compose_is_there() -> None:
     """Local mode needs it."""
-    found = shutil.which("docker-compose") or not subprocess.run(["docker", "compose", "version"]).returncode
+    found = shutil.which("docker-compose") or works("compose", "version")
 
     assert found, "install docker compose: the package docker-compose-plugin, or docker-compose"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.conftest import Built, docker, expect_ok, run_verb
+from tests.containers.conftest import Built, docker, expect_ok, run_verb, works
 
 
 def free_port() -> str:
@@ -39,7 +39,7 @@ def copied(image: Built, folder: Path) -> Path:
 def running(image: Built) -> Iterator[str]:
     """The URL of a container that do/run --detach started."""
     yield expect_ok(image.verb("run", "--detach", "--port", free_port())).strip()
-    subprocess.run(["docker", "rm", "--force", image.project.name], capture_output=True)
+    works("rm", "--force", image.project.name)
 
 
 def test_a_build_prints_the_image_and_what_to_do_next(image: Built) -> None:
@@ -147,7 +147,7 @@ def test_a_container_of_the_same_name_that_do_run_did_not_start_stays(image: Bui
     docker("create", "--name", image.project.name, image.image)
 
     done = image.verb("run", "--detach")
-    docker("rm", image.project.name)  # which fails where there is none
+    docker("rm", image.project.name)  # which fails if there is none
 
     assert done.returncode == 3
     assert f"there is a container {image.project.name} that do/run did not start" in done.stderr
@@ -198,7 +198,7 @@ def followed(image: Built, port: str) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.kill()
     process.wait()
-    subprocess.run(["docker", "rm", "--force", image.project.name], capture_output=True)
+    works("rm", "--force", image.project.name)
 
 
 def wait_for(url: str) -> None:
@@ -249,7 +249,7 @@ def test_files_that_have_changed_since_the_build_are_told(image: Built, tmp_path
     done = run_verb(copy, "run", "--detach")
 
     assert done.returncode == 5
-    assert done.stderr.endswith("was not built, the files have changed since the last build: type do/build\n")
+    assert done.stderr.endswith("was not built, the files have changed since the last build: run do/build\n")
 
 
 def test_a_build_that_fails_shows_the_end_of_its_output(project: Callable[..., Path], image: Built) -> None:

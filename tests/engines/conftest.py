@@ -30,6 +30,7 @@ from extensions.context import load_catalog
 from tests.rendering import copy_project
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
+PROGRAMS = ("vllm", "trtllm-serve", "djl-serving", "llama-server")  # of the engines; SGLang's is a Python module
 ENGINES = [name for name, row in load_catalog()["model_servers"].items() if row["kinds"] == ["generative"]]
 MODEL = "Qwen/Qwen3-8B"
 TOKEN = "hf_0123456789abcdef"
@@ -68,7 +69,7 @@ def stand_in(tmp_path: Path) -> dict[str, str]:
     programs = tmp_path / "bin"
     programs.mkdir()
     script = f"#!{sys.executable}\n{STAND_IN.read_text()}"
-    for name in ("vllm", "trtllm-serve", "djl-serving"):
+    for name in PROGRAMS:
         (programs / name).write_text(script)
         (programs / name).chmod(0o755)
     (programs / "python3").symlink_to(sys.executable)
@@ -195,6 +196,7 @@ def serving(
         yield server
     finally:
         for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
-            child.kill()
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                child.kill()
         process.kill()
         process.wait()

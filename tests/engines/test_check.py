@@ -35,6 +35,12 @@ def test_the_rendered_options_are_the_engines_own(project: Project, engine: str)
     [
         ("vllm", "max-modle-len: 8192", "the engine has no option max_modle_len: did you mean max-model-len?"),
         ("vllm", "swap-space: 4", "the engine has no option swap_space"),
+        (
+            "vllm",
+            "watchdog-config: 1",
+            "the engine has no option watchdog_config",
+        ),  # vLLM 0.33 has, the image's 0.30 not
+        ("tensorrt-llm", "tool_parser: hermes", "tool_parser can't be hermes: it takes qwen3, qwen3_coder, kimi_k2"),
         ("vllm", "dtype: bfloat17", "dtype can't be bfloat17: did you mean bfloat16?"),
         ("vllm", "tool-call-parser: hermez", "tool-call-parser can't be hermez: did you mean hermes?"),
         (
@@ -46,6 +52,7 @@ def test_the_rendered_options_are_the_engines_own(project: Project, engine: str)
         ("sglang", "max-model-len: 8192", "the engine has no option max_model_len"),
         ("tensorrt-llm", "max-seq-length: 8192", "the engine has no option max_seq_length: did you mean max_seq_len?"),
         ("lmi", "option.max_modle_len: 8192", "option.max_modle_len: did you mean option.max_model_len?"),
+        ("llama-cpp", "ctx-sise: 8192", "the engine has no option ctx_sise: did you mean ctx-size?"),
         ("djl", "option.max_model_len: 8192", "the engine has no option option.max_model_len"),
     ],
 )
@@ -54,7 +61,7 @@ def test_a_mistake_is_told_of_with_what_was_meant(project: Project, engine: str,
 
     assert (done.returncode, done.stderr) == (1, "")
     assert problem in done.stdout
-    assert len(done.stdout.splitlines()) == 1
+    assert len([line for line in done.stdout.splitlines() if not line.startswith("note: ")]) == 1
 
 
 @pytest.mark.parametrize(
@@ -70,6 +77,13 @@ def test_a_mistake_is_told_of_with_what_was_meant(project: Project, engine: str,
 )
 def test_what_the_engine_takes_in_other_spellings_is_no_mistake(project: Project, engine: str, line: str) -> None:
     assert check(project(engine), f"{line}\n").returncode == 0
+
+
+@every_engine
+def test_a_list_of_another_version_than_the_image_has_is_said_to_be(project: Project, engine: str) -> None:
+    other = engine in ("tensorrt-llm", "lmi", "llama-cpp")
+
+    assert ("note: the image has version " in check(project(engine)).stdout) == other
 
 
 def test_every_mistake_is_told_of_at_once(project: Project) -> None:

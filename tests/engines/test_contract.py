@@ -135,10 +135,12 @@ class TestInvoke:
         assert (done.returncode, done.stdout) == (1, "aa")
         assert done.stderr == "do/invoke: the stream broke off: the engine died\n"
 
-    def test_a_completion_is_refused_where_the_engine_takes_none(self, ready: Path) -> None:
-        configuration = ready / "do/config.env"
-        configuration.write_text(configuration.read_text().replace("MODEL_SERVER=vllm", "MODEL_SERVER=sglang"))
-        done = verb(ready, "invoke", "--completion", "Hello")
+    def test_a_completion_is_refused_where_the_engine_takes_none(
+        self, project: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        path = project("sglang")
+        equip(path, tmp_path_factory.getbasetemp() / "verbs")
+        done = verb(path, "invoke", "--completion", "Hello")
 
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr == "do/invoke: SGLang takes no completions through POST /invocations\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.conftest import MODEL, TOKEN, every_engine, serving
+from tests.engines.conftest import ENGINES, MODEL, TOKEN, every_engine, serving
 
 Project = Callable[[str], Path]
 StandIn = dict[str, str]
@@ -18,6 +18,7 @@ COMMANDS = {
         *("vllm", "serve", MODEL, "--host", "0.0.0.0", "--port", "PORT", "--served-model-name", MODEL),
         *("--shutdown-timeout", "20", "--gpu-memory-utilization", "0.92", "--max-model-len", "8192"),
         *("--max-num-seqs", "128", "--tensor-parallel-size", "1"),
+        *("--middleware", "serving.rerouting.RouteByAttribute"),
     ],
     "sglang": [
         *("launch_server.py", "--model-path", MODEL, "--host", "0.0.0.0", "--port", "PORT"),
@@ -26,6 +27,10 @@ COMMANDS = {
     "tensorrt-llm": [
         *("trtllm-serve", MODEL, "--enable_chunked_prefill", "--max_batch_size", "128", "--max_num_tokens", "8192"),
         *("--max_seq_len", "8192", "--tp_size", "1", "--host", "127.0.0.1", "--port", "PORT + 1"),
+    ],
+    "llama-cpp": [
+        *("llama-server", "--hf-repo", MODEL, "--alias", MODEL, "--host", "127.0.0.1", "--port", "PORT + 1", "--no-ui"),
+        *("--ctx-size", "32768", "--parallel", "4"),
     ],
     "lmi": ["djl-serving", "--models", "model=file://RUN_DIR/model"],
     "djl": ["djl-serving", "--models", "model=file://RUN_DIR/model"],
@@ -37,6 +42,7 @@ option.entryPoint=djl_python.lmi_vllm.vllm_async_service
 option.async_mode=true
 option.rolling_batch=disable
 option.tensor_parallel_degree=1
+option.model_loading_timeout=3600
 option.model_id={MODEL}
 option.served_model_name={MODEL}
 option.gpu_memory_utilization=0.92
@@ -47,9 +53,11 @@ option.max_rolling_batch_size=128
 engine=Python
 option.entryPoint=djl_python.huggingface
 option.rolling_batch=disable
+option.model_loading_timeout=3600
 option.model_id={MODEL}
 batch_size=4
 max_batch_delay=50
+option.device_map=auto
 option.tensor_parallel_degree=1
 """,
 }
@@ -58,6 +66,7 @@ OVERRIDES = {
     "vllm": ({"SM_VLLM_MAX_MODEL_LEN": "4096"}, "--max-model-len 4096"),
     "sglang": ({"SM_SGLANG_CONTEXT_LENGTH": "4096"}, "--context-length 4096"),
     "tensorrt-llm": ({"SM_TRTLLM_MAX_SEQ_LEN": "4096"}, "--max_seq_len 4096"),
+    "llama-cpp": ({"SM_LLAMA_CPP_CTX_SIZE": "4096"}, "--ctx-size 4096"),
     "lmi": ({"SM_LMI_MAX_MODEL_LEN": "4096"}, "option.max_model_len=4096\n"),
     "djl": ({"SM_DJL_DTYPE": "bf16"}, "option.dtype=bf16\n"),
 }
@@ -90,7 +99,7 @@ def test_an_engine_is_started_with_the_options_of_its_file(project: Project, sta
 def test_every_option_that_an_engine_is_given_is_its_own(project: Project, stand_in: StandIn, engine: str) -> None:
     path = project(engine)
     known = {*json.loads((path / "serving/engine_options.json").read_text())["options"]}
-    with serving(path, stand_in, HF_REVISION="abc123") as server:
+    with serving(path, stand_in) as server:
         started = server.started()
 
     flags = [word.removeprefix("--") for word in started["words"] if word.startswith("--")]
@@ -140,7 +149,7 @@ class TestModel:
     def test_a_mounted_model_comes_before_the_hub(self, project: Project, stand_in: StandIn, engine: str) -> None:
         path = project(engine)
         (path / "no-model").mkdir()
-        (path / "no-model/config.json").write_text("{}")
+        (path / "no-model/model.gguf").touch()
 
         said = told(path, stand_in)
 
@@ -178,7 +187,47 @@ class TestModel:
 
         assert f"serve {MODEL} " in told(path, stand_in)
 
-    @every_engine
+    @pytest.mark.parametrize(
+        ("files", "chosen"),
+        [
+            (["model.gguf"], "model.gguf"),
+            (["mmproj-f16.gguf", "model.gguf"], "model.gguf"),
+            (["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"], "m-00001-of-00002.gguf"),
+        ],
+    )
+    def test_llama_cpp_takes_the_one_model_in_the_folder(
+        self, project: Project, stand_in: StandIn, files: list[str], chosen: str
+    ) -> None:
+        path = project("llama-cpp")
+        (path / "no-model").mkdir()
+        for name in files:
+            (path / "no-model" / name).touch()
+
+        assert f"--model {path}/no-model/{chosen} " in told(path, stand_in)
+
+    @pytest.mark.parametrize("files", [["config.json"], ["a.gguf", "b.gguf"]])
+    def test_llama_cpp_refuses_a_folder_without_one(
+        self, project: Project, stand_in: StandIn, files: list[str]
+    ) -> None:
+        path = project("llama-cpp")
+        (path / "no-model").mkdir()
+        for name in files:
+            (path / "no-model" / name).touch()
+        with serving(path, stand_in, ready=False) as server:
+            assert server.process.wait(10) == 3
+
+        (message,) = server.messages()
+        assert "should hold one model as .gguf" in message
+        assert "name one in SM_LLAMA_CPP_MODEL" in message
+
+    def test_llama_cpp_has_no_revisions(self, project: Project, stand_in: StandIn) -> None:
+        with serving(project("llama-cpp"), stand_in, ready=False, HF_REVISION="abc123") as server:
+            assert server.process.wait(10) == 3
+
+        (message,) = server.messages()
+        assert message.startswith("HF_REVISION=abc123, but llama-server downloads what is newest")
+
+    @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "llama-cpp"])
     def test_the_revision_is_that_of_the_model_on_the_hub(
         self, project: Project, stand_in: StandIn, engine: str
     ) -> None:
@@ -221,6 +270,18 @@ class TestEnvironment:
         with serving(path, stand_in) as server:
             assert server.started()["environment"]["HF_HUB_OFFLINE"] == "1"
 
+    @pytest.mark.parametrize(
+        ("engine", "expected"),
+        [("vllm", "VLLM_ENGINE_READY_TIMEOUT_S"), ("lmi", "option.model_loading_timeout=2400"), ("djl", "=2400")],
+    )
+    def test_the_model_may_load_as_long_as_sagemaker_waits(
+        self, project: Project, stand_in: StandIn, engine: str, expected: str
+    ) -> None:
+        with serving(project(engine), stand_in, SERVING_STARTUP_TIMEOUT="2400") as server:
+            started = server.started()
+
+        assert expected in f"{started['properties']} {[k for k, v in started['environment'].items() if v == '2400']}"
+
     def test_a_variable_of_the_container_comes_before_a_default(self, project: Project, stand_in: StandIn) -> None:
         with serving(project("vllm"), stand_in, HF_HOME="/elsewhere") as server:
             assert server.started()["environment"]["HF_HOME"] == "/elsewhere"
@@ -234,6 +295,17 @@ class TestEnvironment:
         with serving(project("vllm"), stand_in) as server:
             assert server.started()["environment"]["LD_LIBRARY_PATH"] == "/usr/local/cuda/compat:"
             assert server.end() == 0
+
+
+def test_an_engine_with_adapters_is_told_which_names_are_the_base_models(project: Project, stand_in: StandIn) -> None:
+    with serving(project("vllm"), stand_in, SM_VLLM_ENABLE_LORA="true") as server:
+        started = server.started()
+
+    assert started["words"][-2:] == ["--middleware", "serving.adapters.AdapterByName"]
+    environment = started["environment"]
+    assert json.loads(environment["SERVING_BASE_NAMES"]) == [MODEL]
+    assert environment["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "true"
+    assert (Path(environment["PYTHONPATH"].split(":")[0]) / "serving/adapters.py").exists()
 
 
 class TestToken:

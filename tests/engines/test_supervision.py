@@ -24,6 +24,7 @@ PROGRAMS = {
     "tensorrt-llm": "trtllm-serve",
     "lmi": "djl-serving",
     "djl": "djl-serving",
+    "llama-cpp": "llama-server",
 }
 
 
@@ -41,6 +42,17 @@ def test_an_engine_that_fails_ends_the_server_with_its_reason(project: Project, 
         assert server.process.wait(10) == 1
 
     assert server.messages()[-1].endswith(" ended with 1: ValueError: no such architecture")
+
+
+def test_a_line_keeps_the_level_that_the_engine_gave_it(project: Project, stand_in: StandIn) -> None:
+    failure = "\n".join(
+        ["(APIServer pid=1) ERROR 11-22 22:00:00 [api.py:1] oh", "INFO:     ready", "WARNING: slow", "x"]
+    )
+    with serving(project("vllm"), stand_in, ready=False, STAND_IN_FAILURE=failure) as server:
+        server.process.wait(10)
+        levels = [json.loads(line)["level"] for line in server.log.read_text().splitlines()]
+
+    assert levels[1:5] == ["error", "info", "warning", "info"]
 
 
 @every_engine
@@ -140,8 +152,7 @@ class TestBehindNginx:
             ("route=/v1/completions", "/v1/completions"),
             ("trace=1; route=/v1/completions", "/v1/completions"),
             ("route=/v1/completions,other=2", "/v1/completions"),
-            ("route=/v1/load_lora_adapter", "/v1/chat/completions"),
-            ("route=/v1/completions/../models", "/v1/chat/completions"),
+            ("route=/v1/responses", "/v1/responses"),
             ("noroute=/v1/completions", "/v1/chat/completions"),
         ],
     )
@@ -151,6 +162,16 @@ class TestBehindNginx:
         headers = {"X-Amzn-SageMaker-Custom-Attributes": attributes} if attributes else {}
         with serving(project("tensorrt-llm"), stand_in) as server:
             assert httpx.post(f"{server.url}/invocations", json={}, headers=headers).json()["path"] == path
+
+    def test_other_routes_are_refused_and_a_ping_may_ask_for_no_body(self, project: Project, stand_in: StandIn) -> None:
+        with serving(project("tensorrt-llm"), stand_in) as server:
+            for route in ("/v1/load_lora_adapter", "/v1/completions/../models", ""):
+                headers = {"X-Amzn-SageMaker-Custom-Attributes": f"route={route}"}
+                answer = httpx.post(f"{server.url}/invocations", json={}, headers=headers)
+                assert (answer.status_code, answer.json()["error"]["code"]) == (404, 404)
+            statuses = [httpx.request(method, f"{server.url}/ping").status_code for method in ("HEAD", "POST")]
+
+        assert statuses == [200, 200]
 
     def test_openais_own_paths_are_passed_on(self, project: Project, stand_in: StandIn) -> None:
         with serving(project("tensorrt-llm"), stand_in) as server:

@@ -18,19 +18,20 @@ import pytest
 
 from extensions.fleet import Row, table
 from tests.conftest import ROOT, copy_part
+from tests.programs import git
 
-IDENTITY = ("-c", "user.name=owner", "-c", "user.email=owner@localhost")
+# What of template/ the questions need: the answers file, and the verbs' own checks of values and models.
+PARTS = (
+    "template/{{ _copier_conf.answers_file }}.jinja",
+    "template/{{project}}/do/lib",
+    "template/{{predictive}}/do/lib/inspection",
+)
 
 # the command of --test, which fails where there is this file
 TEST = "test ! -e failing.txt"
 
 Project = Callable[..., Path]
 Fleet = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *IDENTITY, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def commit(folder: Path, message: str) -> None:
@@ -40,10 +41,10 @@ def commit(folder: Path, message: str) -> None:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template's questions and one file, in the releases v1.0.0 and v1.1.0, which improves a line of it."""
+    """The template's questions, their checks and one file, in the releases v1.0.0 and v1.1.0, which improves a line."""
     repository = tmp_path_factory.mktemp("template") / "mcc-template"
     (repository / "template").mkdir(parents=True)
-    for part in ("copier.yml", "extensions", "questions", "tasks", "template/{{ _copier_conf.answers_file }}.jinja"):
+    for part in ("copier.yml", "extensions", "questions", "tasks", *PARTS):
         copy_part(ROOT / part, repository / part)
     git(repository, "init", "--quiet")
     for tag, line in (("v1.0.0", "plain"), ("v1.1.0", "improved")):
@@ -162,7 +163,7 @@ def test_versions_are_those_of_the_template(mixed: Run) -> None:
 def test_update_is_one_commit_on_the_branch_with_the_owners_edits_kept(mixed: Run, name: str) -> None:
     path = mixed.projects[name]
 
-    assert git(path, "log", "--format=%s", "main..template-update") == "Update from the template: v1.0.0 to v1.1.0"
+    assert git(path, "log", "--format=%s", "main..template-update") == "Update from the template: v1.0.0 to v1.1.0\n"
     assert git(path, "diff", "--name-only", "main", "template-update").splitlines() == [
         ".copier-answers.yml",
         "serving.txt",
@@ -209,9 +210,9 @@ def test_projects_in_folders_of_one_repository_have_their_own_branches(
 
     assert fleet("repository/one", "repository/two", "--jobs", "1").returncode == 0
 
-    assert git(repository, "show", "template-update-one:one/serving.txt") == "one\nimproved\nthree"
-    assert git(repository, "show", "template-update-one:two/serving.txt") == "one\nplain\nthree"
-    assert git(repository, "show", "template-update-two:two/serving.txt") == "one\nimproved\nthree"
+    assert git(repository, "show", "template-update-one:one/serving.txt") == "one\nimproved\nthree\n"
+    assert git(repository, "show", "template-update-one:two/serving.txt") == "one\nplain\nthree\n"
+    assert git(repository, "show", "template-update-two:two/serving.txt") == "one\nimproved\nthree\n"
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,10 @@ from copier.errors import UserMessageError
 
 from extensions.answers import load_questions
 from tests.conftest import ROOT, TEMPLATE_PARTS, copy_part
+from tests.programs import git
 
 ANSWERS_FILE = "{{ _copier_conf.answers_file }}.jinja"
+INSPECTION = "{{predictive}}/do/lib/inspection"  # what extensions/inspection.py loads
 
 Answers = dict[str, Any]
 
@@ -29,8 +31,12 @@ def questions_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("questions")
     for part in set(TEMPLATE_PARTS) - {"template"}:
         copy_part(ROOT / part, target / part)
-    (target / "template").mkdir()
-    copy_part(ROOT / "template" / ANSWERS_FILE, target / "template" / ANSWERS_FILE)
+    checks = Path("template", "{{project}}", "do", "lib")  # the verbs' own modules, which the questions ask, too
+    (target / checks).mkdir(parents=True)
+    for module in ("values.py", "policy.py"):
+        copy_part(ROOT / checks / module, target / checks / module)
+    for part in (ANSWERS_FILE, INSPECTION):
+        copy_part(ROOT / "template" / part, target / "template" / part)
     values = ", ".join(f"'{name}': {name}" for name in load_questions(ROOT))
     (target / "template" / "values.json.jinja").write_text("{{ {" + values + "} | to_json }}\n")
     return target
@@ -105,8 +111,3 @@ class TemplateRepository:
         git(self.path, "add", "--all")
         git(self.path, "commit", "--quiet", "--message", tag)
         git(self.path, "tag", tag)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git there and return what it prints."""
-    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()

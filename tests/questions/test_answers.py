@@ -20,7 +20,12 @@ RunCopier = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("framwork", "framework"), ("project-name", "project_name"), ("instance", "instance_type"), ("ROLE_ARN", None)],
+    [
+        ("framwork", "framework"),
+        ("project-name", "project_name"),
+        ("tensor_paralel", "tensor_parallel"),
+        ("ROLE_ARN", None),
+    ],
 )
 def test_unknown_answer_is_refused_with_the_name_that_was_meant(
     refusal: Callable[..., str], name: str, meant: str | None
@@ -153,8 +158,8 @@ def test_trust_can_be_given_once_in_the_settings(
 def test_a_token_is_refused_with_the_reason_and_not_shown(refusal: Callable[..., str]) -> None:
     token = "hf_" + "Q1w2E3r4" * 4
 
-    line = refusal(model_kind="generative", hf_token_secret=token)
+    line = refusal(model_kind="generative", settings={"HF_TOKEN_SECRET": token})
 
-    assert line.startswith("hf_token_secret='...': that is a token itself, ")
+    assert line.startswith("settings='...': hf_Q... looks like a secret, ")
     assert "aws secretsmanager create-secret" in line
     assert token not in line

@@ -19,22 +19,21 @@ QUESTION_KEYS = {
     *("placeholder", "secret", "multiline", "qmark"),
 }
 SETTINGS = {
-    *("_subdirectory", "_min_copier_version", "_envops", "_jinja_extensions", "_exclude", "_tasks"),
+    *("_subdirectory", "_min_copier_version", "_envops", "_jinja_extensions", "_exclude"),
+    *("_skip_if_exists", "_tasks"),
     *("_message_before_copy", "_message_after_copy", "_message_before_update", "_message_after_update"),
 }
 
 # The order in which users are asked. A name stays for good: projects have it in their answers files.
 ASKED = [
-    *("project_name", "model_kind", "framework", "model_format", "model_source", "model_path"),
-    *("model_data_url", "model_package_arn"),
-    *("model_id", "model_revision", "hf_token_secret", "model_files"),
-    *("model_server", "profile", "max_model_len", "quantization", "tensor_parallel"),
+    *("project_name", "project_id", "model_kind", "model_source", "model_path", "framework", "model_format"),
+    *("framework_version", "python_version"),
+    *("model_id", "model_revision", "model_files"),
+    *("model_server", "task", "profile", "max_model_len", "quantization", "tensor_parallel"),
     *("enable_lora", "tool_call_parser", "reasoning_parser", "base_image", "run_as_root"),
-    *("build_with", "codebuild_compute_type", "ngc_key_secret"),
-    *("deploy_target", "aws_region", "instance_type", "role_arn"),
-    *("min_instances", "max_instances", "deployment_strategy", "routing_strategy", "volume_size_gb"),
-    *("startup_timeout", "download_timeout", "vpc_subnets", "vpc_security_groups", "kms_key", "network_isolation"),
-    *("tags", "data_capture_percent", "data_capture_url", "container_environment"),
+    "build_with",
+    *("deploy_target", "aws_region", "instance_prices", "instance_type"),
+    "settings",
     *("include_tests", "test_types", "ci", "renovate", "train_sample", "provision", "git_init"),
 ]
 
@@ -45,11 +44,19 @@ def test_questions_are_asked_in_this_order() -> None:
 
 def test_what_most_users_never_change_is_not_asked() -> None:
     assert {name for name in ASKED if not QUESTIONS[name].get("ask", True)} == {
-        *("model_revision", "model_files", "tensor_parallel", "enable_lora", "tool_call_parser", "reasoning_parser"),
-        *("base_image", "run_as_root", "codebuild_compute_type", "deploy_target"),
-        *("min_instances", "max_instances", "deployment_strategy", "routing_strategy", "volume_size_gb"),
-        *("startup_timeout", "download_timeout", "vpc_subnets", "vpc_security_groups", "kms_key", "network_isolation"),
-        *("tags", "data_capture_percent", "data_capture_url", "container_environment"),
+        *(
+            "project_id",
+            "framework_version",
+            "python_version",
+            "model_revision",
+            "model_files",
+            "tensor_parallel",
+            "enable_lora",
+            "tool_call_parser",
+            "reasoning_parser",
+        ),
+        *("base_image", "run_as_root", "instance_prices"),
+        "settings",
         *("renovate", "train_sample", "provision", "git_init"),
     }
 
@@ -71,7 +78,7 @@ def test_settings_and_keys_of_questions_are_known_to_copier() -> None:
 def test_question_has_a_type_help_that_asks_and_a_default(name: str) -> None:
     question = QUESTIONS[name]
 
-    assert question["type"] in {"bool", "int", "str"}
+    assert question["type"] in {"bool", "str", "yaml"}
     assert "?" in question["help"]
     assert "default" in question
 

@@ -1,7 +1,8 @@
-"""An organisation's policy: what it fixes and refuses, wherever the answer comes from, and what projects keep of it."""
+"""An organization's policy: what it fixes and refuses, wherever the answer comes from, and what projects keep of it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -27,16 +28,17 @@ REASON = "Customer data stays in the EU."
 REGIONS = {"aws_region": {"allow": ["eu-west-1", "eu-central-1"], "reason": REASON}}
 REFUSED = f"{REASON} (policy acme 3); choose eu-west-1 or eu-central-1"
 
-WriteRules = Callable[[dict[str, Any]], Path]
+WriteRules = Callable[..., Path]
 
 
 @pytest.fixture
 def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteRules:
     """A function that makes these rules the policy."""
 
-    def rules(questions: dict[str, Any]) -> Path:
+    def rules(questions: dict[str, Any], settings: dict[str, Any] | None = None) -> Path:
         path = tmp_path / "mcc-policy.yml"
-        path.write_text(yaml.safe_dump({"policy": "acme", "version": "3", "questions": questions}))
+        content = {"policy": "acme", "version": "3", "questions": questions, "settings": settings or {}}
+        path.write_text(yaml.safe_dump(content))
         monkeypatch.setenv("MCC_POLICY", str(path))
         return path
 
@@ -77,7 +79,7 @@ def recorded(project: Path) -> Answers:
     ],
 )
 def test_each_rule_refuses_in_one_line_what_it_is_for(rule: dict[str, Any], good: list[Any], bad: list[Any]) -> None:
-    policy = Policy("acme 3", {"question": {**rule, "reason": REASON}})
+    policy = Policy("acme 3", "policy.yml", "0" * 64, {"question": {**rule, "reason": REASON}}, {})
 
     assert [policy.refusal("question", answer) for answer in good] == [""] * len(good)
     for answer in bad:
@@ -153,11 +155,33 @@ def test_fixed_answer_is_given_and_no_other_is_taken(
 def test_fixed_answer_to_a_question_that_is_not_asked_has_no_effect(
     rules: WriteRules, ask: Callable[..., Answers], tmp_path: Path
 ) -> None:
-    rules({"codebuild_compute_type": {"fixed": "BUILD_GENERAL1_LARGE", "reason": "Small ones queue."}})
+    rules({"profile": {"fixed": "low-latency", "reason": "Callers wait."}})
 
-    assert ask()["codebuild_compute_type"] == "BUILD_GENERAL1_LARGE"
-    assert ask(build_with="docker")["codebuild_compute_type"] == "BUILD_GENERAL1_MEDIUM"
-    assert "codebuild_compute_type" not in recorded(tmp_path / "project")
+    assert ask(model_kind="generative")["profile"] == "low-latency"
+    assert ask()["profile"] == "balanced"
+    assert "profile" not in recorded(tmp_path / "project")
+
+
+def test_a_setting_of_the_policy_is_there_from_the_beginning_and_no_other_is_taken(
+    rules: WriteRules, ask: Callable[..., Answers], refusal: Callable[..., str]
+) -> None:
+    key = {"fixed": "alias/ours", "reason": "Our key."}
+    rules({}, {"KMS_KEY": key, "TAGS": {"require": ["owner"], "reason": "Bills."}})
+
+    assert ask(settings={"TAGS": "owner=me"})["settings"] == {"TAGS": "owner=me", "KMS_KEY": "alias/ours"}
+    assert refusal().endswith("TAGS: Bills. (policy acme 3); add owner")
+    assert refusal(settings={"TAGS": "owner=me", "KMS_KEY": "alias/mine"}).endswith("it is always alias/ours")
+
+
+def test_a_policy_holds_defaults_of_settings_and_leaves_out_those_that_a_project_lacks(
+    rules: WriteRules, ask: Callable[..., Answers], refusal: Callable[..., str]
+) -> None:
+    token = {"fixed": "ours/hf-token", "reason": "Ours."}
+    rules({}, {"MIN_INSTANCES": {"allow": [1, 2], "reason": "Costs."}, "HF_TOKEN_SECRET": token})
+
+    assert ask()["settings"] == {}
+    assert ask(model_kind="generative")["settings"] == {"HF_TOKEN_SECRET": "ours/hf-token"}
+    assert refusal(settings={"MIN_INSTANCES": 3}).endswith("MIN_INSTANCES: Costs. (policy acme 3); choose 1 or 2")
 
 
 def test_fixed_answer_and_first_allowed_one_are_taken_when_copier_is_quiet_too(
@@ -209,7 +233,7 @@ def test_refused_default_for_which_there_is_no_other_needs_an_answer(
 def test_refused_answer_at_a_prompt_is_asked_again(rules: WriteRules, questions_template: Path, tmp_path: Path) -> None:
     rules({"instance_type": {"pattern": r"ml\.m6g\..*", "reason": "R"}})
     given = {"project_name": "churn", "model_kind": "predictive", "framework": "sklearn", "model_format": "pkl"}
-    given |= {"model_source": "sample", "model_server": "flask", "build_with": "docker"}
+    given |= {"model_source": "sample", "model_server": "flask", "build_with": "docker", "deploy_target": "realtime"}
 
     with keyboard("\r" + "ml.c5.large\r" + "\x7f" * len("ml.c5.large") + "ml.m6g.large\r" + "\r" * 30):
         copier_package.run_copy(str(questions_template), tmp_path / "x", data=given, unsafe=True, skip_tasks=True)
@@ -223,7 +247,7 @@ def test_refused_choice_at_a_prompt_ends_the_questions_in_one_line(
     rules({"framework": {"deny": ["xgboost"], "reason": "R"}})
 
     with (
-        keyboard("\r\r" + "\x1b[B\r" + "\r" * 30),
+        keyboard("\r\r\r" + "\x1b[B\r" + "\r" * 30),
         pytest.raises(UserMessageError, match=r"^framework='xgboost': R \("),
     ):
         copier_package.run_copy(str(questions_template), tmp_path / "x", unsafe=True, skip_tasks=True)
@@ -248,7 +272,14 @@ def test_project_records_the_policy_and_one_without_records_nothing(
 
     rules(REGIONS)
     ask()
-    assert recorded(tmp_path / "project")["policy_applied"] == {"title": "acme 3", "reasons": {"aws_region": REASON}}
+    policy = tmp_path / "mcc-policy.yml"
+    assert recorded(tmp_path / "project")["policy_applied"] == {
+        "title": "acme 3",
+        "source": str(policy),
+        "digest": hashlib.sha256(policy.read_bytes()).hexdigest(),
+        "questions": REGIONS,
+        "settings": {},
+    }
 
 
 def test_decisions_tell_of_the_policy_and_nothing_else_differs(
@@ -267,11 +298,19 @@ def test_decisions_tell_of_the_policy_and_nothing_else_differs(
     assert (tmp_path / "x/do/config.env").read_text() == (render() / "do/config.env").read_text()
 
 
-def test_recorded_policy_is_no_answer(ask: Callable[..., Answers], tmp_path: Path) -> None:
-    """The answers file of a project with a policy is a data file where there is none."""
-    ask(policy_applied={"title": "other 1", "reasons": {}})
+def test_recorded_policy_holds_without_the_file_too(
+    rules: WriteRules, ask: Callable[..., Answers], refusal: Callable[..., str], tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Unsetting a variable dodges nothing: the answers file of the project brings its policy along."""
+    rules(REGIONS)
+    ask()
+    record = recorded(tmp_path / "project")["policy_applied"]
+    monkeypatch.delenv("MCC_POLICY")
 
-    assert "policy_applied" not in recorded(tmp_path / "project")
+    assert ask(policy_applied=record)["aws_region"] == "eu-west-1"
+    assert recorded(tmp_path / "project")["policy_applied"] == record
+    shutil.rmtree(tmp_path / "project")
+    assert refusal(policy_applied=record, aws_region="us-east-1").endswith(REFUSED)
 
 
 @pytest.fixture
@@ -279,7 +318,7 @@ def project(copier: Any, questions_template: Path, tmp_path: Path) -> Any:
     """A project made without a policy, and a later release of the template."""
     shutil.copytree(questions_template, tmp_path / "with-record")
     (tmp_path / "with-record/template/policy.txt.jinja").write_text(
-        "policy: {{ policy_applied.reasons.values() | join if policy_applied else 'none' }}\n"
+        "policy: {{ (policy_applied.questions.values() | first).reason if policy_applied else 'none' }}\n"
     )
     copier.template = template = TemplateRepository(tmp_path / "with-record", tmp_path / "template")
     project = copier.copy(tmp_path / "project", model_server="flask")
@@ -303,7 +342,7 @@ def test_update_records_the_policy_of_the_day_without_conflicts(rules: WriteRule
         rules({"model_server": {"fixed": "flask", "reason": reason}})
         project.update()
         assert project.run("git diff --name-only --diff-filter=U") == ""
-        assert recorded(project.path)["policy_applied"]["reasons"] == {"model_server": reason}
+        assert recorded(project.path)["policy_applied"]["questions"]["model_server"]["reason"] == reason
         assert (project.path / "policy.txt").read_text() == f"policy: {reason}\n"
         project.run("git add --all")
         project.run("git commit --quiet --message update")
@@ -313,21 +352,25 @@ RULE = {"allow": ["eu-west-1"], "reason": "R"}
 GOOD_POLICY = {"policy": "acme", "version": "2026.1", "questions": {"aws_region": RULE}}
 
 BAD_POLICIES: list[tuple[Any, str]] = [
-    ([], "it has the keys policy, version, questions"),
-    ({**GOOD_POLICY, "name": "x"}, "it has the keys"),
-    ({**GOOD_POLICY, "questions": [RULE]}, "it has the keys"),
+    ([], "the keys are policy, version, questions, settings"),
+    ({**GOOD_POLICY, "name": "x"}, "the keys are"),
+    ({**GOOD_POLICY, "questions": [RULE]}, "questions: give a rule for each of the questions"),
     ({**GOOD_POLICY, "version": 3}, "version: give a text"),
     ({**GOOD_POLICY, "policy": "a\nb"}, "policy: give a text"),
     *(
         ({**GOOD_POLICY, "questions": questions}, line)
         for questions, line in [
             ({"aws_regio": RULE}, "aws_regio: no such question - did you mean 'aws_region'?"),
+            ({"AWS_REGION": RULE}, "AWS_REGION: no such question"),
             ({"aws_region": ["eu-west-1"]}, "aws_region: give a reason, and one or more of fixed, allow, "),
             ({"aws_region": {"reason": "R"}}, "aws_region: give a reason, and one or more of"),
             ({"aws_region": {**RULE, "alow": []}}, "aws_region: give a reason, and one or more of"),
-            ({"aws_region": {"allow": ["eu-west-1"], "deny": ["x"]}}, "aws_region: reason: say in one line why"),
-            ({"aws_region": {**RULE, "reason": " "}}, "aws_region: reason: say in one line why"),
-            ({"aws_region": {**RULE, "reason": "a\nb"}}, "aws_region: reason: say in one line why"),
+            (
+                {"aws_region": {"allow": ["eu-west-1"], "deny": ["x"]}},
+                "aws_region: reason: explain the rule in one line",
+            ),
+            ({"aws_region": {**RULE, "reason": " "}}, "aws_region: reason: explain the rule in one line"),
+            ({"aws_region": {**RULE, "reason": "a\nb"}}, "aws_region: reason: explain the rule in one line"),
             ({"aws_region": {**RULE, "allow": "eu-west-1"}}, "aws_region: allow: give a list of answers"),
             ({"aws_region": {**RULE, "deny": []}}, "aws_region: deny: give a list of answers"),
             ({"aws_region": {**RULE, "fixed": {"a": 1}}}, "aws_region: fixed: give the answer, or a list of answers"),
@@ -344,7 +387,7 @@ def policy_schema() -> jsonschema.Draft202012Validator:
 
 def read(folder: Path, content: str) -> Policy:
     (folder / "policy.yml").write_text(content)
-    return read_policy(str(folder / "policy.yml"), [*ASKED])
+    return read_policy(str(folder / "policy.yml"), [*ASKED], ["TAGS"])
 
 
 def test_good_policy_is_read_and_valid_under_the_schema(tmp_path: Path) -> None:

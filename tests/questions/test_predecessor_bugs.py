@@ -28,7 +28,7 @@ def test_f_1_1_name_is_asked_and_destination_is_where_the_user_says(run_copier: 
 
 def test_f_1_2_refused_answer_ends_with_an_error_and_no_files(run_copier: RunCopier, tmp_path: Path) -> None:
     """F.1-2: a wrong framework, server or role printed a line and ended with 0 and no files."""
-    assert run_copier("--trust", "--defaults", "-d", "role_arn=arn:aws:iam::1:role/x").returncode == 1
+    assert run_copier("--trust", "--defaults", "-d", "settings={ROLE_ARN: my-role}").returncode == 1
     assert not (tmp_path / "project").exists()
 
 
@@ -44,7 +44,7 @@ def test_f_1_3_role_may_have_a_path_and_any_partition(
     ask: Callable[..., Answers], role_arn: str, aws_region: str
 ) -> None:
     """F.1-3: the console's own roles, and those of GovCloud and China, were refused."""
-    assert ask(role_arn=role_arn, aws_region=aws_region)["role_arn"] == role_arn
+    assert ask(settings={"ROLE_ARN": role_arn}, aws_region=aws_region)["settings"] == {"ROLE_ARN": role_arn}
 
 
 def test_f_1_4_no_answer_is_passed_over(ask: Callable[..., Answers], refusal: Callable[..., str]) -> None:

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from copier import run_copy
 
-from tests.questions.conftest import TemplateRepository, git
+from tests.conftest import ROOT, copy_part
+from tests.programs import git
+from tests.questions.conftest import TemplateRepository
 
 Project = Callable[..., Path]
 
@@ -35,16 +37,26 @@ SUBMIT = """
 import sys
 print("do/submit", *sys.argv[1:], "was run", flush=True)
 if {code}:
-    print("do/submit: there are no credentials for AWS here", file=sys.stderr)
+    print("do/submit: no AWS credentials found", file=sys.stderr)
+sys.exit({code})
+"""
+
+
+LOCK = """
+import sys
+from pathlib import Path
+Path("requirements.txt").write_text(" ".join(sys.argv[1:]))
 sys.exit({code})
 """
 
 
 @pytest.fixture
 def template(questions_template: Path, tmp_path: Path) -> Path:
-    """The questions, and a do/train that works."""
+    """The questions, a do/train that works, and what the tasks take of the verbs."""
     template = tmp_path / "template"
     shutil.copytree(questions_template, template)
+    for layer in ("{{project}}", "{{predictive}}"):
+        copy_part(ROOT / "template" / layer / "do" / "lib", template / "template" / layer / "do" / "lib")
     write_train(template, code=0)
     return template
 
@@ -54,6 +66,11 @@ def write_train(template: Path, code: int) -> None:
     train = template / "template" / "do" / "train"
     train.parent.mkdir(exist_ok=True)
     train.write_text(TRAIN.format(code=code))
+
+
+def write_lock(template: Path, code: int) -> None:
+    """Give the projects a do/lock that ends with this exit code."""
+    (template / "template" / "do" / "lock").write_text(LOCK.format(code=code))
 
 
 def write_submit(template: Path, code: int) -> None:
@@ -77,9 +94,31 @@ def test_new_project_has_a_trained_sample_and_a_first_commit_with_it(make: Proje
     project = make()
 
     assert (project / "model" / "model.pkl").read_text() == "trained"
-    assert git(project, "branch", "--show-current") == "main"
+    assert git(project, "branch", "--show-current") == "main\n"
     assert git(project, "status", "--porcelain") == ""
     assert "model/model.pkl" in git(project, "ls-files")
+
+
+def test_a_version_of_the_models_own_is_locked_before_training_and_commit(make: Project, template: Path) -> None:
+    write_lock(template, code=0)
+
+    project = make(framework="xgboost", framework_version="2.1.4")
+
+    assert (project / "requirements.txt").read_text() == "xgboost==2.1.4"
+    assert "requirements.txt" in git(project, "ls-files")
+
+
+def test_a_version_that_cannot_be_locked_leaves_the_project_and_says_what_to_run(
+    make: Project, template: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_lock(template, code=1)
+
+    project = make(framework_version="1.5.2")
+
+    assert (
+        "NOT DONE: compiling requirements.txt: do/lock ended with exit code 1. "
+        f"The project is complete without; next: cd {project} && do/lock scikit-learn==1.5.2\n"
+    ) in capfd.readouterr().err
 
 
 def test_each_task_is_left_out_by_its_answer(make: Project) -> None:
@@ -101,7 +140,7 @@ def test_failed_training_leaves_the_project_and_says_what_to_type(
         f"The project is complete without; next: cd {project} && do/train\n"
     ) in capfd.readouterr().err
     assert (project / ".copier-answers.yml").exists()
-    assert git(project, "log", "--format=%s") == "Generate the project from mcc-template"
+    assert git(project, "log", "--format=%s") == "Generate the project from mcc-template\n"
 
 
 def test_interrupted_training_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
@@ -164,7 +203,7 @@ def test_provisioning_without_credentials_leaves_the_project_and_says_so_in_one_
 
     lines = [line for line in capfd.readouterr().err.splitlines() if "credentials" in line]
     assert lines == [
-        "NOT DONE: making what builds the image in AWS: there are no credentials for AWS here. "
+        "NOT DONE: creating what builds the image in AWS: no AWS credentials found. "
         f"The project is complete without; next: cd {project} && do/submit --provision-only"
     ]
     assert (project / ".copier-answers.yml").exists()
@@ -178,7 +217,7 @@ def test_commit_is_made_where_git_knows_nobody(
 
     project = make()
 
-    assert git(project, "log", "--format=%an %ae") == "mcc-template mcc-template@localhost"
+    assert git(project, "log", "--format=%an %ae") == "mcc-template mcc-template@localhost\n"
     assert capfd.readouterr().err.count("git knows no user.name and user.email here") == 1
 
 
@@ -192,7 +231,7 @@ def test_hooks_and_signatures_of_the_user_do_not_stop_the_commit(make: Project, 
     )
     copier.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
 
-    assert git(make(), "log", "--format=%an") == "a"
+    assert git(make(), "log", "--format=%an") == "a\n"
 
 
 def test_project_inside_a_repository_is_left_to_it(

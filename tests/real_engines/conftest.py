@@ -28,6 +28,19 @@ the real SGLang, in ENGINES_DIR/sglang. How to get them:
                             --requirements tests/real_engines/sglang.txt
   then                  ENGINES_DIR=DIR make test-engines"""
 MODEL = "org/tiny"
+# A LoRA adapter of the tiny model, random and strong enough to change what it says; made with vLLM's own packages.
+MAKE_ADAPTER = """
+import json, sys, torch
+from pathlib import Path
+from safetensors.torch import save_file
+folder = Path(sys.argv[1]); folder.mkdir(parents=True)
+torch.manual_seed(1)
+name = "base_model.model.model.layers.%d.mlp.down_proj.lora_%s.weight"
+save_file({name % (n, p): torch.randn(s) * 2 for n in (0, 1) for p, s in (("A", (8, 128)), ("B", (64, 8)))},
+    folder / "adapter_model.safetensors")
+(folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8, "lora_alpha": 16,
+    "target_modules": ["down_proj"], "bias": "none", "task_type": "CAUSAL_LM", "base_model_name_or_path": "org/tiny"}))
+"""
 START_SECONDS = 300  # half a minute on a quiet machine
 
 VLLM = {
@@ -108,6 +121,14 @@ def trtllm_serve(tmp_path: Path, server: Server) -> dict[str, str]:
     link_nginx(programs)
     port = server.url.rpartition(":")[2]
     return {"PATH": f"{programs}:{os.environ['PATH']}", "VLLM_PORT": port, "HF_MODEL_ID": MODEL}
+
+
+@pytest.fixture(scope="session")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the adapter."""
+    folder = tmp_path_factory.mktemp("adapters") / "pirate"
+    subprocess.run([str(PYTHON), "-c", MAKE_ADAPTER, str(folder)], check=True, timeout=120)
+    return folder
 
 
 def verb(project: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -50,7 +50,9 @@ from pathlib import Path
 sys.path.insert(0, ".")
 from serving import engine, launch, options
 given = options.read(Path("serving/engine.yml"))
-print(json.dumps(engine.command(launch.Launch("org/model", "org/model", given, "0.0.0.0", 8080, Path("."), 25))))
+timeouts = {"stop_timeout": 25, "startup_timeout": 600}
+started = launch.Launch("org/model", "org/model", given, "0.0.0.0", 8080, Path("."), **timeouts)
+print(json.dumps(engine.command(started)))
 """
 
 ANSWERS: dict[str, dict[str, Any]] = {

@@ -145,6 +145,36 @@ class TestGatedModel:
         assert "name a secret with your token in HF_TOKEN_SECRET" in refused.messages()[-1]
 
 
+class TestAdapters:
+    """LoRA adapters by name, from engine.yml and loaded while the server runs, as SageMaker's components do."""
+
+    def test_a_name_chooses_an_adapter_and_an_unknown_one_is_404(
+        self, project: Callable[[str], Path], vllm_environment: Environment, adapter: Path
+    ) -> None:
+        path = project("vllm")
+        with (path / "serving/engine.yml").open("a") as file:
+            file.write(f'enable-lora: true\nlora-modules: ["pirate={adapter}"]\n')
+
+        with serving(path, vllm_environment, seconds=START_SECONDS) as running:
+            texts = {name: said(running, name) for name in (None, MODEL, "pirate", "nobody")}
+            later = {"name": "later", "src": str(adapter)}
+            loaded = httpx.post(f"{running.url}/adapters", json=later, timeout=60).status_code
+            texts["later"] = said(running, "later")
+
+        assert texts[None] == texts[MODEL]
+        assert texts["pirate"] not in (texts[MODEL], "404")
+        assert texts["nobody"] == "404"
+        assert (loaded, texts["later"]) == (200, texts["pirate"])
+
+
+def said(running: Server, model: str | None) -> str:
+    """What a model or an adapter says to /invocations, or the status where it says nothing."""
+    body = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 12, "temperature": 0}
+    named = body if model is None else {**body, "model": model}
+    answer = httpx.post(f"{running.url}/invocations", json=named, timeout=120)
+    return str(answer.json()["choices"][0]["message"]["content"]) if answer.is_success else str(answer.status_code)
+
+
 class TestEnding:
     """These end the server that the others share, so they come last; each starts a new one where it has to."""
 

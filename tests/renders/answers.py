@@ -12,6 +12,7 @@ import yaml
 from allpairspy import AllPairs
 
 from extensions.context import load_catalog
+from extensions.patterns import applicable
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog()
@@ -49,7 +50,7 @@ AXES: dict[str, list[Any]] = {
     "renovate": [False, True],
     "run_as_root": [True, False],
     "instance_type": ["ml.m5.large", "ml.m6g.large"],
-    "role_arn": ["", "arn:aws:iam::111122223333:role/service-role/sagemaker"],
+    "settings": [{}, {"ROLE_ARN": "arn:aws:iam::111122223333:role/service-role/sagemaker", "MIN_INSTANCES": 2}],
 }
 
 
@@ -72,17 +73,21 @@ ENGINE_AXES: dict[str, list[Any]] = {
     "build_with": [*CATALOG["build_with"]],
     "enable_lora": [True, False],
     "reasoning_parser": ["", "qwen3"],
-    "hf_token_secret": ["", "team/hub-token"],
     "base_image": ["", "example.org/engine:1.0"],
     "ci": [*CATALOG["ci"]],
 }
 
 
+# x86_64 and arm64
+WITHOUT_GPUS = {"ml.g6.12xlarge": "ml.c7i.4xlarge", "ml.g6e.xlarge": "ml.c7g.4xlarge"}
+
+
 def _without_hidden(answers: Answers) -> Answers:
-    """Only what the engine has an option for is asked, and a token only for the Hub."""
+    """Only what the engine has an option for is asked; without GPUs it has processors."""
     settings = CATALOG["model_servers"][answers["model_server"]]["settings"]
+    if "processor" in CATALOG["model_servers"][answers["model_server"]]["hardware"]:
+        answers |= {"instance_type": WITHOUT_GPUS[answers["instance_type"]]}
     hidden = {"quantization", "enable_lora", "reasoning_parser"} - {*settings}
-    hidden |= {"hf_token_secret"} if answers["model_source"] != "huggingface" else set()
     return {"model_kind": "generative", **{name: answers[name] for name in answers if name not in hidden}}
 
 
@@ -115,16 +120,27 @@ every_predictive_render = pytest.mark.parametrize("answers", PREDICTIVE, ids=nam
 every_generative_render = pytest.mark.parametrize("answers", GENERATIVE, ids=name_of)
 
 
+DEFAULTS = {"build_with": "codebuild", "deploy_target": "realtime", "ci": "none"}
+
+
+def types_of_tests(answers: Answers) -> list[str]:
+    """The types of tests that a project with these answers has."""
+    target = answers.get("deploy_target", DEFAULTS["deploy_target"])
+    return list(answers.get("test_types", applicable(CATALOG["test_types"], targets=target)))
+
+
 def layers_of(answers: Answers) -> set[str]:
     """The layers that these answers switch on, as CONTRIBUTING.md lists them."""
     if answers.get("model_kind") == "generative":
         engine = answers["model_server"].replace("-", "_")
-        return {"project", "generative", engine, answers.get("build_with", "codebuild"), answers.get("ci", "none")}
+        shared = CATALOG["model_servers"][answers["model_server"]].get("layers", [])
+        chosen = {answers.get(name, default) for name, default in DEFAULTS.items()}
+        return {"project", "generative", engine, *shared, *chosen}
     full = {"model_source": "sample", "build_with": "codebuild", "include_tests": True, **answers}
     layers = {"project", "predictive", full["framework"], full["model_server"], full["build_with"]}
-    layers |= {full["model_source"]}
+    layers |= {full.get("deploy_target", DEFAULTS["deploy_target"]), full["model_source"]}
+    layers |= {*CATALOG["frameworks"][full["framework"]].get("layers", [])}
     if full["include_tests"]:
-        chosen = full.get("test_types", CATALOG["test_types"])
-        layers |= {"tests", *(test_type.replace("-", "_") for test_type in chosen)}
+        layers |= {"tests", *(test_type.replace("-", "_") for test_type in types_of_tests(full))}
     layers |= {"renovate_configuration"} if full.get("renovate") else set()
     return layers | {full.get("ci", "none")}

@@ -1,6 +1,6 @@
 """What the examples render to, kept in reviewed/, so that a change of the template shows what it changes in projects.
 
-Only files that answers reach are kept, the others are copied as they are. `make goldens` writes them anew.
+Only files that answers reach are kept, the others are copied as they are. `make goldens` rewrites them.
 """
 
 from __future__ import annotations

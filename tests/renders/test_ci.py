@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from tests.programs import tool
 from tests.renders.answers import Render
 from tests.renders.jobs import scripts
-
-TOOLS = Path(sys.executable).parent
 
 # the schemas are those that come with check-jsonschema
 FORMS = [
@@ -54,17 +55,25 @@ def test_the_configuration_of_renovate_has_the_form_that_it_asks_for(render: Ren
     assert "copier" in json.loads(file.read_text())["enabledManagers"]
 
 
+def test_jobs_have_the_python_that_the_model_needs(render: Render) -> None:
+    answers = {"python_version": "3.11"}
+    gitlab = (render(ci="gitlab", **answers) / ".gitlab/test.yml").read_text()
+    github = render(ci="github", **answers) / ".github/workflows/test.yml"
+
+    assert "image: python:3.11-bookworm" in gitlab
+    assert github.read_text().count('python-version: "3.11"') == 2
+    check(github, "vendor.github-workflows")
+
+
 def check(file: Path, schema: str) -> None:
-    command = [str(TOOLS / "check-jsonschema"), "--builtin-schema", schema, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = tool("check-jsonschema", "--builtin-schema", schema, file)
     assert done.returncode == 0, done.stdout
 
 
 @every_kind
 def test_no_auditor_of_workflows_finds_anything(render: Render, kind: str) -> None:
     workflows = render(model_kind=kind, ci="github") / ".github"
-    command = [str(TOOLS / "zizmor"), "--offline", "--no-progress", "--quiet", str(workflows)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = tool("zizmor", "--offline", "--no-progress", "--quiet", workflows)
 
     assert done.returncode == 0, done.stdout
 
@@ -83,9 +92,7 @@ def test_actions_are_pinned_to_commits(render: Render, kind: str) -> None:
 def test_commands_please_shellcheck(render: Render, kind: str, ci: str) -> None:
     for name, commands in scripts(render(model_kind=kind, ci=ci)).items():
         script = "\n".join(["#!/bin/bash", *commands, ""])
-        command = [str(TOOLS / "shellcheck"), "-"]
-        done = subprocess.run(command, input=script, capture_output=True, text=True)
-        assert done.stdout == "", name
+        assert tool("shellcheck", "-", given=script).stdout == "", name
 
 
 @every_kind
@@ -118,6 +125,63 @@ def test_no_secret_is_in_a_file_but_only_its_name(render: Render, ci: str) -> No
 
     assert re.findall(r"\$\{?\{?[\w. ]*TOKEN", text)
     assert not re.search(r"gh[pousr]_\w{20}|glpat-\w", text)
+
+
+@every_ci
+def test_the_job_that_runs_the_templates_code_has_no_credentials(render: Render, ci: str) -> None:
+    (file,) = render(ci=ci).glob(".git*/**/update.yml")
+    document = yaml.safe_load(file.read_text())
+    jobs = document.get("jobs", document)
+
+    (runs,) = [json.dumps(job) for job in jobs.values() if "do/update" in json.dumps(job)]
+    (pushes,) = [json.dumps(job) for job in jobs.values() if "git push" in json.dumps(job)]
+
+    assert "TOKEN" not in runs
+    assert '"persist-credentials": true' not in runs + pushes
+    assert not re.search(r"\bdo/\w", pushes)
+
+
+@every_ci
+def test_an_update_gets_from_one_job_to_the_other_and_is_pushed(render: Render, ci: str, tmp_path: Path) -> None:
+    """The jobs' own commands on real repositories, with programs in place of do/update and gh."""
+    (commit,) = [commands for commands in scripts(render(ci=ci)).values() if "do/update" in "\n".join(commands)]
+    (push,) = [commands for commands in scripts(render(ci=ci)).values() if "git push" in "\n".join(commands)]
+    server, first, second = tmp_path / "server.git", tmp_path / "first", tmp_path / "second"
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        **{
+            "UPDATE_TOKEN": "token",
+            "CI_SERVER_HOST": "git.test",
+            "CI_PROJECT_PATH": "a/b",
+            "CI_DEFAULT_BRANCH": "main",
+        },
+    }
+
+    def run(folder: Path, *commands: str) -> str:
+        script = ["set -eu", *commands]
+        return subprocess.run(
+            ["bash", "-c", "\n".join(script)], cwd=folder, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    (tmp_path / "gh").write_text("#!/bin/sh\n")
+    (tmp_path / "gh").chmod(0o755)
+    run(
+        tmp_path,
+        f"git config --global url.file://{server}.insteadOf https://update:token@git.test/a/b.git",
+        "git config --global user.name me; git config --global user.email me@git.test",
+        f"git init --bare -b main {server}; git -C {server} config receive.advertisePushOptions true",
+        "git init -b main made; mkdir made/do; printf '#!/bin/sh\necho 2 > file\n' > made/do/update",
+        f"cd made; chmod +x do/update; echo 1 > file; git add .; git commit -m 1; git push {server} main",
+        f"git clone --depth 1 file://{server} {first}; git clone --depth 1 file://{server} {second}",
+    )
+
+    run(first, *commit)
+    run(second, f"cp {first}/update.bundle .", *push)
+
+    assert run(server, "git show template-update:file") == "2\n"
+    assert run(server, "git log --format=%s template-update") == "Update from the template\n1\n"
 
 
 @pytest.mark.parametrize("answers", [{}, {"ci": "none", "renovate": False}], ids=["default", "none"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +20,16 @@ from tests.renders.answers import (
     every_generative_render,
     every_render,
     name_of,
+    types_of_tests,
 )
 
 flask_and_fastapi = pytest.mark.parametrize("answers", COMBINATIONS[:2], ids=name_of)
 
 
 def documents(project: Path) -> str:
-    """All prose of a project."""
-    return (project / "README.md").read_text() + (project / "DECISIONS.md").read_text()
+    """All prose of a project, without the alternatives to its decisions."""
+    decisions = re.sub(r"^- \*\*Alternatives\*\*.*\n", "", (project / "DECISIONS.md").read_text(), flags=re.MULTILINE)
+    return (project / "README.md").read_text() + decisions
 
 
 def choices(answers: Answers) -> dict[str, tuple[str | list[str], dict[str, Any]]]:
@@ -43,7 +46,7 @@ def choices(answers: Answers) -> dict[str, tuple[str | list[str], dict[str, Any]
         }
     framework = answers.get("framework", "sklearn")
     formats = CATALOG["frameworks"][framework]["formats"]
-    tested = answers.get("test_types", [*CATALOG["test_types"]]) if answers.get("include_tests", True) else []
+    tested = types_of_tests(answers) if answers.get("include_tests", True) else []
     return {
         "framework": (framework, CATALOG["frameworks"]),
         "model_format": (answers.get("model_format", next(iter(formats))), formats),
@@ -73,6 +76,26 @@ def test_decisions_tell_of_every_choice_what_why_and_limits(render: Render, answ
 
 
 @every_render
+def test_every_decision_is_recorded_with_its_context_consequences_and_alternatives(
+    render: Render, answers: Answers
+) -> None:
+    text = (render(**answers) / "DECISIONS.md").read_text()
+    records = [section for section in text.split("\n## ")[1:] if not section.startswith("Policy")]
+    parts = ("Context", "Decision", "Consequences", "Alternatives")
+
+    assert {tuple(re.findall(r"^- \*\*(\w+)\*\*: \S", record, re.MULTILINE)) for record in records} == {parts}
+
+
+@flask_and_fastapi
+def test_decisions_name_the_other_choices_and_not_the_one_made(render: Render, answers: Answers) -> None:
+    text = (render(**answers) / "DECISIONS.md").read_text()
+    record = text.partition("\n## Web application: ")[2].partition("\n## ")[0]
+    others = {"fastapi": "Flask (`flask`).", "flask": "FastAPI (`fastapi`)."}[answers["model_server"]]
+
+    assert f"- **Alternatives**: {others} " in record
+
+
+@every_render
 def test_nothing_is_said_about_choices_that_were_not_made(render: Render, answers: Answers) -> None:
     text = documents(render(**answers))
 
@@ -99,7 +122,9 @@ def test_the_first_lines_say_what_the_project_is_and_what_to_type(render: Render
 
     assert title == f"# {answers.get('project_name', 'my-model')}"
     if "model_id" in answers:
-        assert f"`{answers['model_id']}`" in first_screen
+        served = json.loads((project / "do/lib/answers.json").read_text())["MODEL_ID"]
+        assert served.startswith(answers["model_id"])  # llama.cpp serves its files in GGUF
+        assert f"`{served}`" in first_screen
     for choice in {"framework", "model_server"} & {*choices(answers)}:
         name, table = choices(answers)[choice]
         assert table[str(name)]["title"] in first_screen
@@ -143,7 +168,10 @@ def test_the_readme_lists_all_verbs(render: Render, answers: Answers) -> None:
     project = render(**answers)
     verbs = {f"do/{path.name}" for path in (project / "do").iterdir() if path.is_file() and not path.suffix}
 
-    assert verbs == {*re.findall(r"^\| `(do/[a-z]+)` \|", (project / "README.md").read_text(), re.MULTILINE)}
+    listed = re.findall(r"^\| `(do/[a-z]+)` \| (.+) \|$", (project / "README.md").read_text(), re.MULTILINE)
+
+    assert verbs == {verb for verb, _ in listed}
+    assert dict(listed)["do/deploy"] == "Create or update the SageMaker endpoint."
 
 
 @every_generative_render
@@ -151,15 +179,15 @@ def test_decisions_tell_how_the_model_fits_or_that_it_is_not_known(render: Rende
     text = (render(**answers) / "DECISIONS.md").read_text()
 
     known = answers["model_id"] in CATALOG["models"]
-    assert ("GiB of a GPU the engine uses" in text) == known
-    assert ("Whether the model fits could not be checked" in text) != known
+    assert bool(re.search(r"GiB of (a GPU|the instance), the engine uses", text)) == known
+    assert ("could not check that the model fits" in text) != known
 
 
 @every_generative_render
 def test_the_readme_lists_the_variables_that_the_entrypoint_reads(render: Render, answers: Answers) -> None:
     project = render(**answers)
     code = "".join(path.read_text() for path in [project / "serving/settings.py", project / "serving/launch.py"])
-    in_code = {*re.findall(r"""(?:environment\.get\(|whole\(|switch\()"([A-Z_]+)\"""", code)}
+    in_code = {*re.findall(r"""(?:environment\.get\(|integer\(|boolean\()"([A-Z_]+)\"""", code)}
     defaults = {name: default.lower() for name, default in re.findall(r"""\("([A-Z_]+)", (\d+|True|False),""", code)}
     table = re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\|", (project / "README.md").read_text(), re.MULTILINE)
     listed = {name: default.strip("`") for name, default in table}
@@ -221,3 +249,12 @@ def test_the_image_has_the_python_that_the_catalogue_and_the_verbs_name(render: 
     assert f":{image['python_version']}-" in image["image"]
     assert f'IMAGE_PYTHON = "{image["python_version"]}"\n' in (project / "do/lib/local/environment.py").read_text()
     assert image["image"] in (project / "Dockerfile").read_text()
+
+
+def test_a_models_own_versions_are_those_of_the_image_and_stand_among_the_decisions(render: Render) -> None:
+    project = render(framework_version="1.2.2", python_version="3.11")
+
+    assert "python:3.11-slim-bookworm" in (project / "Dockerfile").read_text()
+    assert "## Version of the framework: scikit-learn 1.2.2\n" in (project / "DECISIONS.md").read_text()
+    assert not (project / "requirements.txt").exists()
+    assert (project / "do/requirements.txt").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ def options(project: Path) -> dict[str, Any]:
     """The options in a project's engine.yml."""
     found: dict[str, Any] = yaml.safe_load((project / "serving/engine.yml").read_text())
     return found
+
+
+def image_registry(name: str) -> str:
+    """The registry in the name of an image."""
+    return name.partition("/")[0]
 
 
 @every_generative_render
@@ -39,7 +45,11 @@ def test_the_image_is_built_on_the_engines_own_or_the_one_that_was_named(render:
     (base,) = re.findall(r"^ARG BASE_IMAGE=(.+)$", (render(**answers) / "Dockerfile").read_text(), re.MULTILINE)
     image = CATALOG["model_servers"][answers["model_server"]]["image"]
 
-    assert base == answers.get("base_image") or base.endswith(f"/{image['repository']}:{image['tag']}")
+    repositories = [image[key] for key in ("repository", "repository_arm64") if key in image]
+    assert base in [
+        answers.get("base_image"),
+        *[f"{image_registry(base)}/{name}:{image['tag']}" for name in repositories],
+    ]
 
 
 @every_generative_render
@@ -65,18 +75,18 @@ def test_a_model_of_unknown_size_is_split_over_all_gpus(render: Render) -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "expected"),
+    ("engine", "parser", "expected"),
     [
-        ("vllm", {"enable-auto-tool-choice": True, "tool-call-parser": "hermes"}),
-        ("lmi", {"option.enable_auto_tool_choice": True, "option.tool_call_parser": "hermes"}),
-        ("sglang", {"tool-call-parser": "hermes"}),
-        ("tensorrt-llm", {"tool_parser": "hermes"}),
+        ("vllm", "hermes", {"enable-auto-tool-choice": True, "tool-call-parser": "hermes"}),
+        ("lmi", "hermes", {"option.enable_auto_tool_choice": True, "option.tool_call_parser": "hermes"}),
+        ("sglang", "hermes", {"tool-call-parser": "hermes"}),
+        ("tensorrt-llm", "qwen3", {"tool_parser": "qwen3"}),
     ],
 )
 def test_a_tool_call_parser_is_switched_on_as_the_engine_wants_it(
-    render: Render, engine: str, expected: Answers
+    render: Render, engine: str, parser: str, expected: Answers
 ) -> None:
-    project = render(model_kind="generative", model_server=engine, tool_call_parser="hermes")
+    project = render(model_kind="generative", model_server=engine, tool_call_parser=parser)
 
     assert expected.items() <= options(project).items()
 
@@ -90,6 +100,7 @@ def test_options_that_are_off_are_left_out(render: Render) -> None:
 def test_the_model_files_here_tell_how_the_model_fits(render: Render, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(
         '{"num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "hidden_size": 4096,'
+        ' "model_type": "llama", "vocab_size": 128256, "intermediate_size": 14336,'
         ' "max_position_embeddings": 4096, "torch_dtype": "bfloat16"}'
     )
     (tmp_path / "model.safetensors.index.json").write_text('{"metadata": {"total_size": 16060522496}}')
@@ -97,5 +108,5 @@ def test_the_model_files_here_tell_how_the_model_fits(render: Render, tmp_path: 
 
     project = render(**mine, model_files=str(tmp_path))
 
-    assert "INSTANCE_TYPE=ml.g6e.xlarge\n" in (project / "do/config.env").read_text()
-    assert "15.0 for the weights" in (project / "DECISIONS.md").read_text()
+    assert json.loads((project / "do/lib/answers.json").read_text())["INSTANCE_TYPE"] == "ml.g6.xlarge"
+    assert "15.0 for model weights" in (project / "DECISIONS.md").read_text()

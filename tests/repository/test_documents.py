@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from plumbum import local
 
-from extensions.context import load_catalog
+from extensions import document_frameworks
+from tests.programs import tool
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-CATALOG = load_catalog()
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -35,18 +34,13 @@ def test_make_commands_exist(document: Path) -> None:
 def test_make_help_lists_every_command() -> None:
     makefile = (ROOT / "Makefile").read_text()
     commands = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split()
-    command = ["make", "--no-print-directory", "help"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = local["make"].with_cwd(ROOT)("--no-print-directory", "help").splitlines()
 
     assert [line.split()[0] for line in listed] == commands
 
 
 def test_the_readme_lists_every_framework_with_its_formats() -> None:
-    readme = (ROOT / "README.md").read_text()
-
-    for row in CATALOG["frameworks"].values():
-        formats = ", ".join(f"`{name}`" for name in row["formats"])
-        assert f"{row['title']} ({formats})" in readme
+    assert document_frameworks.row() in (ROOT / "README.md").read_text().splitlines(), "make generate"
 
 
 def test_the_documented_line_names_the_package_that_the_template_needs() -> None:
@@ -59,9 +53,7 @@ def test_the_documented_line_names_the_package_that_the_template_needs() -> None
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
-    mkdocs = str(Path(sys.executable).with_name("mkdocs"))
-    command = [mkdocs, "build", "--strict", "--site-dir", str(tmp_path / "site")]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    built = tool("mkdocs", "build", "--strict", "--site-dir", tmp_path / "site", folder=ROOT)
 
     assert built.returncode == 0, built.stderr
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from scripts import document_life
+from tests.exhaustive import exhaustive
 
 
+@exhaustive
 def test_page_shows_what_its_commands_print() -> None:
     page = document_life.PAGE.read_text()
 

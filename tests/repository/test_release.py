@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from plumbum import local
 
 from tests.conftest import ROOT
-from tests.updates.projects import commit, git, release
+from tests.programs import git
+from tests.updates.projects import commit, release
 
 Done = subprocess.CompletedProcess[str]
 
@@ -87,7 +89,7 @@ def test_an_interface_that_is_not_recorded_is_refused(repository: Path) -> None:
     edit(repository, "questions/extras.yml", "renovate:", "renovator:")
 
     assert refusal(make_release(repository, "1.2.0")) == (
-        "make release: interface.yml is not current: type python -m extensions.record_interface"
+        "make release: interface.yml is not current: run python -m extensions.record_interface"
     )
 
 
@@ -109,7 +111,7 @@ def edit(repository: Path, file: str, old: str, new: str) -> None:
 
 
 def test_make_release_runs_it_with_the_version() -> None:
-    command = ["make", "--no-print-directory", "--dry-run", "--old-file=.venv/ready", "release", "VERSION=1.2.0"]
-    typed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    make = local["make"].with_cwd(ROOT)["--no-print-directory", "--dry-run", "--old-file=.venv/ready"]
+    typed = make("release", "VERSION=1.2.0")
 
     assert "python -m scripts.release 1.2.0" in typed

@@ -9,10 +9,29 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("extensions", "migrations", "tasks", "scripts", "tests", "bench")
-OWN = {"bench", "comparing", "my_layers", "extensions", "lib", "report", "scripts", "serving", "tests"}
-PROVIDED_BY = {"botocore": "boto3", "cfnlint": "cfn-lint", "yaml": "pyyaml"}
-# run in other environments: the benchmark's plain server in those of generated projects, the SageMaker SDK in its own
-ELSEWHERE = {"h5py", "joblib", "keras", "pandas", "sagemaker", "sklearn", "tensorflow", "xgboost"}
+OWN = {"bench", "comparing", "my_layers", "owners_scale", "extensions", "lib", "report", "scripts", "serving", "tests"}
+PROVIDED_BY = {"botocore": "boto3", "cfnlint": "cfn-lint", "xdist": "pytest-xdist", "yaml": "pyyaml"}
+# run in other environments: the benchmark's plain server in those of generated projects; its peers and the SageMaker
+# SDK in their own
+FRAMEWORKS = {
+    re.split(r"[ ;#=]", line)[0].replace("-", "_")
+    for file in (ROOT / "template").glob("{{*}}/{{*}}/**/requirements.in")
+    for line in file.read_text().splitlines()
+}
+ELSEWHERE = {
+    "bentoml",
+    "litserve",
+    "mlflow",
+    "mlserver",
+    "h5py",
+    "keras",
+    "onnx",
+    "sagemaker",
+    "scipy",
+    "sklearn",
+    "xllamacpp",
+    *FRAMEWORKS,
+}
 
 
 def imported() -> set[str]:
@@ -29,6 +48,7 @@ def imported() -> set[str]:
 
 
 def test_what_is_imported_is_asked_for() -> None:
-    asked_for = set(re.findall(r"^[a-z][a-z0-9-]*", (ROOT / "requirements/dev.in").read_text(), re.MULTILINE))
+    requirements = "".join(file.read_text() for file in (ROOT / "requirements").glob("*.in"))
+    asked_for = set(re.findall(r"^[a-z][a-z0-9-]*", requirements, re.MULTILINE))
 
     assert imported() - asked_for == set()

@@ -1,11 +1,12 @@
-"""A test that looks at times has the machine for itself; the others run side by side."""
+"""The tests of a file share a worker; a test that looks at times has the machine for itself."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -17,7 +18,8 @@ import pytest
 def sleep(name):
     began = time.monotonic()
     time.sleep(0.3)
-    Path(os.environ["SPANS"], f"{Path(__file__).stem}-{name}").write_text(f"{began} {time.monotonic()}")
+    worker = os.environ["PYTEST_XDIST_WORKER"]
+    Path(os.environ["SPANS"], f"{worker} {Path(__file__).stem} {name}").write_text(f"{began} {time.monotonic()}")
 
 @pytest.mark.parametrize("number", range(3))
 def test_with_others(number):
@@ -29,18 +31,26 @@ def test_alone():
 """
 
 
-def test_nothing_runs_beside_a_test_that_is_marked_alone(tmp_path: Path) -> None:
-    spans, tests = tmp_path / "spans", tmp_path / "tests" / "some"
+Times = dict[str, tuple[float, float]]
+
+
+@pytest.fixture(scope="module")
+def times(tmp_path_factory: pytest.TempPathFactory) -> Times:
+    """When the tests of two files began and ended, by `worker file test`."""
+    folder = tmp_path_factory.mktemp("schedule")
+    spans, tests = folder / "spans", folder / "tests" / "some"
     spans.mkdir()
     tests.mkdir(parents=True)
     for name in ("test_one.py", "test_two.py"):
         (tests / name).write_text(SLEEPERS)
     # not as a worker of the run that this test is in
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    options = ["-n2", "--dist=loadgroup", "--import-mode=importlib", "-p", "tests.schedule", "-p", "no:cacheprovider"]
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # importing them takes seconds
+    plugins = ["-p", "xdist", "-p", "tests.schedule", "-p", "no:cacheprovider"]
+    options = [*plugins, "-n2", "--no-loadscope-reorder", "--import-mode=importlib"]
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "--rootdir", str(tmp_path), str(tests)],
+        [sys.executable, "-m", "pytest", *options, "--rootdir", str(folder), str(tests)],
         cwd=ROOT,
         env={**environment, "SPANS": str(spans)},
         capture_output=True,
@@ -48,7 +58,17 @@ def test_nothing_runs_beside_a_test_that_is_marked_alone(tmp_path: Path) -> None
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    times = {file.name: tuple(map(float, file.read_text().split())) for file in spans.iterdir()}
+    return {file.name: tuple(map(float, file.read_text().split())) for file in spans.iterdir()}  # type: ignore[misc]
+
+
+def test_the_tests_of_a_file_run_in_one_worker(times: Times) -> None:
+    workers = {tuple(name.split()[:2]) for name in times}
+
+    assert sorted(file for _, file in workers) == ["test_one", "test_two"]
+    assert {worker for worker, _ in workers} == {"gw0", "gw1"}
+
+
+def test_nothing_runs_beside_a_test_that_is_marked_alone(times: Times) -> None:
     assert len(times) == 8
     overlapping = {
         frozenset({one, other})

@@ -30,7 +30,7 @@ def test_there_is_a_page_for_each_verb_and_no_other(wanted: dict[Path, str]) -> 
 
 def test_the_site_lists_the_pages(wanted: dict[Path, str]) -> None:
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    (verbs,) = [entry["Verbs"] for entry in nav if "Verbs" in entry]
+    (verbs,) = [entry["Commands"] for entry in nav if "Commands" in entry]
 
     assert verbs == sorted(f"verbs/{file.name}" for file in wanted if file.parent == PAGES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,39 +21,69 @@ import httpx
 import psutil
 import pytest
 
+from tests.programs import UV, uv
 from tests.rendering import copy_project
 
 START_SECONDS = 60
+STAMP = "requirements.sha256"  # see lib.local.environment
+INDEX = "--extra-index-url"
+# where pip looks for wheels as well: a machine that can't reach such an index may have them there
+WHEELS = os.environ.get("PIP_FIND_LINKS")
 
 Project = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
 def project(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A trained project for some answers, made once. Projects with the same requirements share their environment."""
+    """A trained project for some answers, made once. The first one sets up its environments, as projects do."""
     projects: dict[str, Path] = {}
-    environments: dict[bytes, Path] = {}
+    environments: dict[str, list[Path]] = {".venv": [], "do/.venv": []}
 
     def make(**answers: Any) -> Path:
         key = repr(sorted(answers.items()))
         if key not in projects:
             path = copy_project(render(**answers), tmp_path_factory.mktemp("served") / "project")
-            for environment, requirements in ((".venv", "requirements.txt"), ("do/.venv", "do/requirements.txt")):
-                wanted = (path / requirements).read_bytes()
-                if wanted in environments:
-                    (path / environment).symlink_to(environments[wanted])
-                environments.setdefault(wanted, path / environment)
-            run(path, "do/train")
+            if WHEELS and INDEX in (path / "requirements.txt").read_text():
+                make(framework="sklearn", model_format="joblib", model_server=answers["model_server"])  # to copy from
+            for name, made in environments.items():
+                if ready := [environment for environment in made if environment.is_dir()]:
+                    copy_environment(ready, path / name)
+                made.append(path / name)
+            run(path, "do/train", PYTHONDONTWRITEBYTECODE="")
             projects[key] = path
         return projects[key]
 
     return make
 
 
-def run(project: Path, *command: str, expect: int = 0) -> str:
+def copy_environment(made: list[Path], target: Path) -> None:
+    """An environment with exactly a project's requirements, from the most similar of those that were made.
+
+    The files are hard links, and the bytecode of packages that both have comes along.
+    """
+    requirements = target.with_name("requirements.txt")
+    wanted = requirements.read_text().splitlines()
+    known = {path: path.with_name("requirements.txt").read_text().splitlines() for path in made}
+    similar = max(known, key=lambda path: len({*known[path]} & {*wanted}))
+    shutil.copytree(similar, target, symlinks=True, copy_function=os.link)
+    (target / STAMP).unlink()  # don't write into the other's
+    if known[similar] != wanted:
+        options = ["--require-hashes", "--python", str(target / "bin/python")]
+        options += ["--find-links", WHEELS] if WHEELS else []
+        # of PyTorch's thousands of modules few are imported: the training writes their bytecode
+        options += [] if any(line.startswith(INDEX) for line in wanted) else ["--compile-bytecode"]
+        # the hashes are those of the project, wherever the wheels come from
+        here = target.with_name("requirements-here.txt")
+        here.write_text("".join(f"{line}\n" for line in wanted if not (WHEELS and line.startswith(INDEX))))
+        uv("pip", "sync", *options, here)
+        here.unlink()
+    (target / STAMP).write_text(hashlib.sha256(requirements.read_bytes()).hexdigest() + "\n")
+
+
+def run(project: Path, *command: str, expect: int = 0, **variables: str) -> str:
     """The output of a verb, which must end with the exit code `expect`."""
     # uv, which is in this environment, makes others in half the time that pip takes
-    environment = os.environ | {"PATH": f"{os.environ['PATH']}:{Path(sys.executable).parent}"}
+    environment = os.environ | {"PATH": f"{os.environ['PATH']}:{UV.parent}"} | variables
     finished = subprocess.run(
         [sys.executable, *command], cwd=project, capture_output=True, text=True, timeout=600, env=environment
     )
@@ -68,6 +99,11 @@ class Server:
     url: str
     log: Path
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
 
     def post(self, rows: Any, **options: Any) -> httpx.Response:
         """Ask for predictions."""
@@ -96,6 +132,13 @@ class Server:
     def workers(self) -> list[psutil.Process]:
         """The processes that hold the model."""
         return self.part("gunicorn").children()
+
+    def await_workers(self, count: int) -> None:
+        """Wait until so many processes are there: /ping is 200 as soon as the first of them serves."""
+        deadline = time.monotonic() + START_SECONDS
+        while len(self.workers()) < count:
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
 
     def stop(self) -> int:
         """Ask it to end, as SageMaker does; the exit code."""
@@ -135,20 +178,61 @@ def serving(project: Path, log: Path, ready: bool = True, **environment: str) ->
         server.client.close()
 
 
+@pytest.fixture(scope="session")
+def shared_server(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """The server of a scikit-learn project with a web application, which all tests share that don't harm it."""
+    servers: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def start(model_server: str) -> Server:
+            if model_server not in servers:
+                path = project(framework="sklearn", model_format="joblib", model_server=model_server)
+                log = tmp_path_factory.mktemp("shared") / "log"
+                servers[model_server] = stack.enter_context(serving(path, log))
+            return servers[model_server]
+
+        yield start
+
+
+@pytest.fixture(params=["flask", "fastapi"])
+def server(request: pytest.FixtureRequest, shared_server: Callable[[str], Server]) -> Server:
+    """The shared server of each web application."""
+    return shared_server(request.param)
+
+
+# A handler that needs no framework: what a server does whatever its model is, it shows in a third of the time.
+PLAIN_HANDLER = """import os, time
+import numpy as np
+from serving.codecs import RowFormat
+from serving.errors import BadRequest
+from serving.handlers.base import Handler
+
+
+class SumHandler(Handler):
+    def load(self, model_dir):
+        return np.sum
+
+    def describe(self, model):
+        return RowFormat((8,))
+
+    def predict(self, model, rows):
+        return model(rows, axis=1)
+
+
+class ModelHandler(SumHandler):
+"""
+
+
 @pytest.fixture
 def with_handler(project: Project, tmp_path: Path) -> Callable[..., Path]:
-    """A copy of a scikit-learn project whose owner has written this handler."""
+    """A copy of a project whose owner has written this into the class of the handler, which else adds numbers up."""
 
-    def make(model_server: str, body: str) -> Path:
+    def make(model_server: str, body: str = "    pass") -> Path:
         original = project(framework="sklearn", model_format="joblib", model_server=model_server)
         copy = tmp_path / "own"
         shutil.copytree(original, copy, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
-        (copy / ".venv").symlink_to((original / ".venv").resolve())
-        handler = copy / "serving/model_handler.py"
-        handler.write_text(
-            "import os, time\nimport numpy as np\nfrom serving.errors import BadRequest\n"
-            f"from serving.handlers.sklearn import SklearnHandler\n\n\nclass ModelHandler(SklearnHandler):\n{body}\n"
-        )
+        (copy / ".venv").symlink_to(original / ".venv")
+        (copy / "serving/model_handler.py").write_text(f"{PLAIN_HANDLER}{body}\n")
         return copy
 
     return make

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass
@@ -52,3 +56,37 @@ def receive(connection: socket.socket) -> Answer:
     matched = re.match(r"HTTP/1\.1 (\d{3})", first)
     assert matched, first
     return Answer(int(matched[1]), headers, body)
+
+
+def npy(array: np.ndarray) -> bytes:
+    """An array as bytes."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def everything(port: int, request: bytes, patience: float = 0.2, limit: float = 20) -> bytes:
+    """All that comes back until the server closes. Who gets nothing for `patience` seconds sends no more.
+
+    Raises TimeoutError if the connection is still open after `limit` seconds.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=limit) as connection:
+        with suppress(OSError):  # the server may refuse, and close, before it has read all
+            connection.sendall(request)
+        seen = b""
+        connection.settimeout(patience)
+        try:
+            while chunk := connection.recv(1 << 16):
+                seen += chunk
+            return seen
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            return seen
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(limit)
+        with suppress(ConnectionError):
+            while chunk := connection.recv(1 << 16):
+                seen += chunk
+        return seen

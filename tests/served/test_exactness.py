@@ -22,9 +22,10 @@ from serving.handlers.forests import exact_forest
 name, target = sys.argv[1:]
 rows = np.loadtxt(sys.stdin, delimiter=",", converters={0: lambda sex: "MFI".index(sex)}, encoding="utf-8")
 features, rings = rows[:, :-1], rows[:, -1]
-labels = {"value": rings, "label": np.where(rings > 9, "old", "young"), "number": rings > 9, "two": rows[:, -2:]}
+old = rings > 9
+labels = {"value": rings, "label": np.where(old, "old", "young"), "number": old, "many": rings, "two": rows[:, -2:]}
 model = getattr(ensemble, name)(n_estimators=20, random_state=0).fit(features[:2000], labels[target][:2000])
-fast = exact_forest(model, model.predict)
+fast = exact_forest(model, model.predict, missing=True)
 if fast is None:
     print("own predict")
 else:
@@ -32,6 +33,8 @@ else:
     assert seen.dtype == expected.dtype, (seen.dtype, expected.dtype)
     assert np.array_equal(seen, expected)
     assert np.array_equal(fast(features[:1]), expected[:1])
+    features[::2, 3] = np.nan
+    assert np.array_equal(fast(features), model.predict(features))
     print("exact")
 """
 
@@ -48,6 +51,7 @@ def abalones() -> np.ndarray:
         ("ExtraTreesRegressor", "value", "exact"),
         ("RandomForestClassifier", "label", "exact"),
         ("RandomForestClassifier", "number", "exact"),
+        ("RandomForestClassifier", "many", "exact"),
         ("ExtraTreesClassifier", "label", "exact"),
         ("RandomForestRegressor", "two", "own predict"),
         ("GradientBoostingRegressor", "value", "own predict"),

@@ -11,7 +11,7 @@ from tests.served.conftest import serving
 
 ROW = [1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15]
 both = pytest.mark.parametrize("model_server", ["flask", "fastapi"])
-OwnHandler = Callable[[str, str], Path]
+OwnHandler = Callable[..., Path]
 
 
 @both
@@ -87,3 +87,34 @@ def test_what_a_handler_prints_becomes_a_log_line(with_handler: OwnHandler, tmp_
         server.stop()
 
         assert "hello from the owner" in [line["message"] for line in server.log_lines()]
+
+
+HOOKS = {
+    "flask": """
+@application.after_request
+def sign(response: Response) -> Response:
+    response.headers["X-Own"] = "signed"
+    return response
+""",
+    "fastapi": """
+@application.middleware("http")
+async def sign(request: Request, call_next):
+    response = await call_next(request)
+    response.headers["X-Own"] = "signed"
+    return response
+""",
+}
+
+
+@both
+def test_an_owners_hooks_see_requests_for_predictions(
+    with_handler: OwnHandler, tmp_path: Path, model_server: str
+) -> None:
+    project = with_handler(model_server)
+    with (project / "serving/app.py").open("a") as app:
+        app.write(HOOKS[model_server])
+    with serving(project, tmp_path / "log") as server:
+        good, bad = server.post([ROW]), server.post([[1]])
+
+    assert (good.status_code, good.headers["X-Own"]) == (200, "signed")
+    assert (bad.status_code, bad.json()["error"]["code"], bad.headers["X-Own"]) == (400, "wrong_columns", "signed")

@@ -8,9 +8,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import httpx
 import psutil
@@ -20,27 +21,13 @@ from tests.served import raw
 from tests.served.conftest import Project, Server, serving
 
 ROW = [1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15]
-OwnHandler = Callable[[str, str], Path]
+OwnHandler = Callable[..., Path]
 both = pytest.mark.parametrize("model_server", ["flask", "fastapi"])
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
-
-
-def port_of(server: Server) -> int:
-    return int(server.url.rpartition(":")[2])
-
-
-@pytest.fixture(scope="module", params=["flask", "fastapi"])
-def server(
-    request: pytest.FixtureRequest, project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    """A server that many tests share."""
-    path = project(framework="sklearn", model_format="joblib", model_server=request.param)
-    with serving(path, tmp_path_factory.mktemp("shared") / "log") as running:
-        yield running
 
 
 def request_of(line: bytes, *headers: bytes) -> bytes:
@@ -97,7 +84,7 @@ MALFORMED: dict[str, tuple[bytes, int | set[int]]] = {
 def test_what_is_no_request_is_refused_in_the_one_form(server: Server, name: str) -> None:
     request, expected = MALFORMED[name]
 
-    answer = raw.send(port_of(server), request)
+    answer = raw.send(server.port, request)
 
     assert answer.status in (expected if isinstance(expected, set) else {expected})
     assert answer.error["code"]
@@ -110,14 +97,24 @@ def test_what_is_no_request_is_refused_in_the_one_form(server: Server, name: str
         request_of(b"GET /x/../%70ing HTTP/1.1"),
         request_of(b"GET http://model/ping HTTP/1.1"),
         request_of(b"GET /ping?%b HTTP/1.1" % LONG[:8000]),
+        request_of(b"GET /ping?\xef\xbb HTTP/1.1"),
         request_of(GET_PING, *(b"X-%d: a" % number for number in range(150))),
         request_of(GET_PING, b"X: a\x01b"),
         b"GET /ping HTTP/1.0\r\n\r\n",
     ],
-    ids=["slashes", "dots", "absolute", "long query", "150 headers", "a header that nothing reads", "HTTP/1.0"],
+    ids=[
+        "slashes",
+        "dots",
+        "absolute",
+        "long query",
+        "a query that is no text",
+        "150 headers",
+        "a header that nothing reads",
+        "HTTP/1.0",
+    ],
 )
 def test_unusual_requests_are_answered_alike(server: Server, request_: bytes) -> None:
-    answer = raw.send(port_of(server), request_)
+    answer = raw.send(server.port, request_)
 
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "application/json", b"")
 
@@ -225,6 +222,7 @@ def test_a_large_body_that_takes_long_to_read_delays_no_ping(
         assert reading.result().status_code == 200
 
 
+@pytest.mark.alone
 @both
 def test_who_has_hung_up_is_not_predicted(with_handler: OwnHandler, log: Path, model_server: str) -> None:
     own = """
@@ -249,7 +247,7 @@ def test_who_has_hung_up_is_not_predicted(with_handler: OwnHandler, log: Path, m
         assert time.monotonic() - began < 3
         assert server.stop() == 0
         predicted = [line for line in server.log_lines() if line["message"] == "predicted"]
-    assert len(predicted) < 10  # all 21 if nobody looked; who comes late on a busy machine is predicted in time
+    assert len(predicted) <= 4  # all 21 if nobody looked
 
 
 @both
@@ -259,11 +257,25 @@ def test_requests_go_to_the_worker_that_is_idle(with_handler: OwnHandler, log: P
         time.sleep(0.5)
         return [os.getpid()] * len(rows)
 """
-    with serving(with_handler(model_server, own), log) as server, ThreadPoolExecutor(2) as pool:
-        post = f"{server.url}/invocations"
-        for _ in range(8):
-            answers = list(pool.map(lambda _: httpx.post(post, json=[ROW]).json()["predictions"][0], range(2)))
-            assert len(set(answers)) == 2
+    with (
+        serving(with_handler(model_server, own), log) as server,
+        httpx.Client(base_url=server.url, timeout=30) as client,  # one for all: making one takes long
+        ThreadPoolExecutor(2) as pool,
+    ):
+        together = Barrier(2)
+
+        def worker_of_a_request(_: int) -> int:
+            together.wait()
+            return int(client.post("/invocations", json=[ROW]).json()["predictions"][0])
+
+        def workers_of_two_requests() -> int:
+            time.sleep(0.1)  # until nginx has taken leave of the connections before
+            return len({*pool.map(worker_of_a_request, range(2))})
+
+        deadline = time.monotonic() + 20
+        while workers_of_two_requests() < 2:  # /ping is 200 as soon as the first of them serves
+            assert time.monotonic() < deadline
+        assert [workers_of_two_requests() for _ in range(8)] == [2] * 8
 
 
 @both
@@ -296,8 +308,8 @@ def test_what_is_cut_when_the_server_stops_is_answered_logged_and_counted(
 
 
 @both
-def test_nothing_survives_the_entrypoint(project: Project, log: Path, model_server: str) -> None:
-    path = project(framework="sklearn", model_format="joblib", model_server=model_server)
+def test_nothing_survives_the_entrypoint(with_handler: OwnHandler, log: Path, model_server: str) -> None:
+    path = with_handler(model_server)
     with serving(path, log) as server:
         family = psutil.Process(server.process.pid).children(recursive=True)
         server.process.kill()
@@ -305,8 +317,8 @@ def test_nothing_survives_the_entrypoint(project: Project, log: Path, model_serv
         assert psutil.wait_procs(family, timeout=10)[1] == []
 
 
-def test_a_stop_in_the_first_second_leaves_nothing_behind(project: Project, tmp_path: Path) -> None:
-    path = project(framework="sklearn", model_format="joblib", model_server="fastapi")
+def test_a_stop_in_the_first_second_leaves_nothing_behind(with_handler: OwnHandler, tmp_path: Path) -> None:
+    path = with_handler("fastapi")
     mark = f"STARTED_BY={tmp_path}".encode()
     variables = os.environ | {
         "SM_MODEL_DIR": str(path / "model"),

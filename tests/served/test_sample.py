@@ -17,7 +17,7 @@ def test_two_trainings_give_the_same_answers(
     first = project(framework=framework, model_format=model_format, model_server="fastapi")
     second = tmp_path / "again"
     shutil.copytree(first, second, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
-    (second / ".venv").symlink_to((first / ".venv").resolve())
+    (second / ".venv").symlink_to(first / ".venv")
     (second / "sample_model/expected.json").unlink()
     shutil.rmtree(second / "model")
 

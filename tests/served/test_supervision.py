@@ -12,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.served import raw
 from tests.served.conftest import Project, serving
 
 ROW = [1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15]
@@ -35,9 +36,9 @@ def sklearn(project: Project, model_server: str) -> Path:
 @both
 @pytest.mark.parametrize("part", ["nginx", "gunicorn"])
 def test_the_death_of_a_part_ends_the_server_with_a_failure(
-    project: Project, log: Path, model_server: str, part: str
+    with_handler: Callable[..., Path], log: Path, model_server: str, part: str
 ) -> None:
-    with serving(sklearn(project, model_server), log) as server:
+    with serving(with_handler(model_server), log) as server:
         workers = server.workers()
         server.part(part).kill()
 
@@ -47,8 +48,8 @@ def test_the_death_of_a_part_ends_the_server_with_a_failure(
 
 
 @both
-def test_a_worker_that_dies_is_replaced(project: Project, log: Path, model_server: str) -> None:
-    with serving(sklearn(project, model_server), log, SERVING_WORKERS="1") as server:
+def test_a_worker_that_dies_is_replaced(with_handler: Callable[..., Path], log: Path, model_server: str) -> None:
+    with serving(with_handler(model_server), log, SERVING_WORKERS="1") as server:
         (worker,) = server.workers()
         worker.kill()
         worker.wait(10)
@@ -73,8 +74,8 @@ def test_requests_in_flight_are_finished_when_the_server_stops(
 
 
 @both
-def test_a_server_that_stops_twice_stops_once(project: Project, log: Path, model_server: str) -> None:
-    with serving(sklearn(project, model_server), log) as server:
+def test_a_server_that_stops_twice_stops_once(with_handler: Callable[..., Path], log: Path, model_server: str) -> None:
+    with serving(with_handler(model_server), log) as server:
         server.process.send_signal(signal.SIGTERM)
         server.process.send_signal(signal.SIGINT)
 
@@ -108,10 +109,10 @@ def test_ping_answers_at_once_while_the_model_is_busy(
 
 @both
 def test_without_a_model_the_server_ends_and_says_so(
-    project: Project, log: Path, tmp_path: Path, model_server: str
+    with_handler: Callable[..., Path], log: Path, tmp_path: Path, model_server: str
 ) -> None:
     (tmp_path / "empty").mkdir()
-    with serving(sklearn(project, model_server), log, ready=False, SM_MODEL_DIR=str(tmp_path / "empty")) as server:
+    with serving(with_handler(model_server), log, ready=False, SM_MODEL_DIR=str(tmp_path / "empty")) as server:
         assert server.process.wait(10) == 5
         assert "there is no model in" in server.log_lines()[-1]["message"]
 
@@ -141,8 +142,8 @@ def test_two_models_are_not_guessed_between(project: Project, log: Path, tmp_pat
         assert any("holds new.joblib, old.joblib: leave one" in line["message"] for line in server.log_lines())
 
 
-def test_a_setting_that_makes_no_sense_is_refused_at_once(project: Project, log: Path) -> None:
-    with serving(sklearn(project, "fastapi"), log, ready=False, SERVING_WORKERS="many") as server:
+def test_a_setting_that_makes_no_sense_is_refused_at_once(with_handler: Callable[..., Path], log: Path) -> None:
+    with serving(with_handler("fastapi"), log, ready=False, SERVING_WORKERS="many") as server:
         assert server.process.wait(10) == 3
         assert "SERVING_WORKERS='many'" in server.log_lines()[-1]["message"]
 
@@ -174,13 +175,16 @@ def test_a_prediction_that_takes_too_long_is_given_up(
 
 
 @both
-def test_every_log_line_is_json_without_request_data(project: Project, log: Path, model_server: str) -> None:
-    with serving(sklearn(project, model_server), log) as server:
+def test_every_log_line_is_json_without_request_data(
+    with_handler: Callable[..., Path], log: Path, model_server: str
+) -> None:
+    with serving(with_handler(model_server), log) as server:
         server.post([[*ROW[:-1], 0.987654]])
         server.client.post(
             f"{server.url}/invocations?secret=0.987654", content=b"0.987654,oops", headers={"Content-Type": "text/csv"}
         )
         server.client.get(f"{server.url}/nothing?secret=0.987654")
+        raw.send(server.port, b"GET /\xff HTTP/1.1\r\nHost: model\r\n\r\n")
         assert server.stop() == 0
 
         lines = server.log_lines()

@@ -49,6 +49,7 @@ def test_a_model_is_answered_as_it_predicts_or_refused_with_the_reason(results: 
     assert results[case] == ""
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("model_server", ["flask", "fastapi"])
 def test_concurrent_callers_get_their_own_rows(
     project: Project, results: dict[str, str], model_of_all_kinds: Path, tmp_path: Path, model_server: str
@@ -67,7 +68,7 @@ def test_concurrent_callers_get_their_own_rows(
         (seen, wanted) for seen, (_, wanted) in zip(answers, asked, strict=True) if not same_rows(seen, wanted)
     ]
     assert differing == []
-    assert rows_per_batch(together) > 2.2  # alone, they have two rows on average
+    assert rows_per_batch(together) > 2.5  # alone, they have two rows on average
 
 
 def ask(server: Server, document: Any) -> Any:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "template/{{predictive}}"))
+TEMPLATE = Path(__file__).parents[2] / "template"
+
+sys.path.insert(0, str(TEMPLATE / "{{predictive}}"))
+
+for layer in ("{{flask}}", "{{fastapi}}"):  # a rendered project has one of them
+    importlib.import_module("serving").__path__.append(str(TEMPLATE / layer / "serving"))

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from serving import errors
-from serving.batching import AsyncBatcher, ThreadBatcher
+from serving.async_batching import AsyncBatcher
+from serving.thread_batching import ThreadBatcher
 
 TIMEOUT = 10
 
@@ -206,3 +207,45 @@ def test_a_client_that_went_away_disturbs_nobody(model: Model) -> None:
         return list((await stayer).tolist())
 
     assert asyncio.run(one_leaves()) == [4]
+
+
+def test_a_quick_batch_is_predicted_on_the_event_loop_and_any_other_by_the_thread() -> None:
+    threads: list[tuple[str, int]] = []
+
+    def predict(rows: np.ndarray) -> np.ndarray:
+        threads.append((threading.current_thread().name, len(rows)))
+        return rows[:, 0] * 2
+
+    batcher = AsyncBatcher(predict, batch_rows=64, max_waiting=100)
+    batcher.quick_rows = 4
+    batcher.start()
+
+    async def ask(*numbers: int) -> list[float]:
+        answers = await asyncio.gather(*(batcher.predict(rows(number)) for number in numbers))
+        return [float(answer[0]) for answer in answers]
+
+    async def ask_all() -> list[list[float]]:
+        return [await ask(1), await ask(1, 2, 3, 4), await ask(1, 2, 3, 4, 5)]
+
+    assert asyncio.run(ask_all()) == [[2], [2, 4, 6, 8], [2, 4, 6, 8, 10]]
+    loop = threading.current_thread().name
+    assert threads == [(loop, 1), (loop, 4), ("predict", 5)]
+
+
+def test_what_fails_on_the_event_loop_fails_alone() -> None:
+    def predict(rows: np.ndarray) -> np.ndarray:
+        if (rows < 0).any():
+            raise RuntimeError("secret detail")
+        return rows[:, 0]
+
+    batcher = AsyncBatcher(predict, batch_rows=64, max_waiting=100)
+    batcher.quick_rows = 64
+    batcher.start()
+
+    async def ask() -> list[Any]:
+        asked = (batcher.predict(rows(number)) for number in (1, -1, 2))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, second, third = asyncio.run(ask())
+    assert (first[0], third[0]) == (1, 2)
+    assert isinstance(second, errors.PredictionFailed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -182,3 +183,81 @@ def test_the_answer_has_the_form_that_the_client_prefers(header: str | None, exp
 def test_what_cannot_be_written_is_not_acceptable(header: str) -> None:
     with pytest.raises(errors.NotAcceptable):
         codecs.accepted_type(header)
+
+
+CELLS = [
+    "1",
+    "-0",
+    "0",
+    "-0.0",
+    "-0.5",
+    "1.5",
+    ".5",
+    "1.",
+    "+3",
+    "01",
+    "1e5",
+    "1E-5",
+    "e",
+    "1e",
+    "--1",
+    "1-2",
+    "",
+    " ",
+    " 2",
+]
+CELLS += [
+    "2 ",
+    "\t4",
+    "NaN",
+    "null",
+    "true",
+    "9007199254740993",
+    "9007199254740992",
+    "1" * 30,
+    "1e999",
+    "1e-400",
+    "0x10",
+]
+CELLS += ["1_0", '"1"', '"1,2"', "\r", "3.141592653589793238462643383279", "2.2250738585072011e-308", "[1]", "٣"]
+ENDS = ["", "", "\n", "\r\n", "\n\n", "\r", ",", "\n,", "\x00"]
+HEADERS = [
+    "",
+    "",
+    "Length,Weight\n",
+    "Weight,Length\n",
+    " Length, Weight \n",
+    '"Length",Weight\r\n',
+    "Length,Weight\r\r\n",
+]
+
+
+@pytest.mark.parametrize("row_format", [NAMED, UNNAMED, None], ids=["named", "unnamed", "unknown"])
+def test_plain_csv_is_read_quickly_and_as_any_other(
+    row_format: RowFormat | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(0)
+    bodies = []
+    for _ in range(2000):
+        odd = random.choice([0, 0.1, 1])
+        rows = [
+            [_cell(random, odd) for _ in range(random.choice([2] * 9 + [1, 3]))] for _ in range(random.randint(0, 4))
+        ]
+        lines = random.choice(["\n"] * 9 + ["\r\n", "\r"]).join(",".join(row) for row in rows)
+        bodies.append((random.choice(HEADERS) + lines + random.choice(ENDS)).encode())
+    quickly = [_outcome(body, row_format) for body in bodies]
+    monkeypatch.setattr(codecs, "_plain_csv", lambda body, row_format: None)
+
+    assert quickly == [_outcome(body, row_format) for body in bodies]
+
+
+def _cell(random: Random, odd: float) -> str:
+    return random.choice(CELLS) if random.random() < odd else repr(random.uniform(-1000, 1000))
+
+
+def _outcome(body: bytes, row_format: RowFormat | None) -> tuple[Any, ...]:
+    try:
+        array = codecs.decode(body, CSV, row_format, allow_missing=True)
+    except errors.BadRequest as error:
+        return type(error), error.message
+    return array.shape, array.dtype, array.tobytes()

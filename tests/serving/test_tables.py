@@ -112,3 +112,20 @@ def test_rows_of_one_form_are_stacked_and_others_are_not() -> None:
         {"city": "Bern", "zip": 1, "size": 2.5},
         {"city": "Basel", "zip": 2, "size": 0.5},
     ]
+
+
+DATED = RowFormat((1,), ("day",), (tables.DATE,))
+
+
+def test_dates_are_read_as_iso_8601() -> None:
+    rows = tables.decode(b'[{"day": "2024-01-05"}, {"day": "2024-01-05T12:30:00"}, {"day": null}]', JSON, DATED)
+
+    expected = np.array(["2024-01-05", "2024-01-05T12:30", "NaT"], dtype="datetime64[us]")
+    assert isinstance(rows, Table)
+    assert np.array_equal(rows.columns["day"], expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("value", ['"5 January"', '"2024-01-05T12:30:00+01:00"', "20240105", "true"])
+def test_what_is_no_date_is_refused_with_its_place(value: str) -> None:
+    with pytest.raises(errors.NotANumber, match=r"row 1, column 1 \(day\): .* is not a date without time zone"):
+        tables.decode(f'[{{"day": {value}}}]'.encode(), JSON, DATED)

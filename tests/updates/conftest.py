@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import git
 from tests.updates import previous
-from tests.updates.projects import git, release
+from tests.updates.projects import release
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -31,11 +31,11 @@ def add_an_option_of_the_engine(project: Path) -> None:
 
 
 def change_a_setting(project: Path) -> None:
-    replace(project / "do/config.env", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE")
+    append(project / "do/config.env", "PORT=9000\n")
 
 
 def add_a_paragraph_to_the_readme(project: Path) -> None:
-    heading = "## What is where\n"
+    heading = "## Files\n"
     replace(project / "README.md", heading, f"Ask the pricing team before you change it.\n\n{heading}")
 
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import yaml
+from plumbum import local
 
 from tests.conftest import ROOT, TEMPLATE_PARTS, copy_part
 from tests.renders.answers import EXAMPLES
 
 # What an older release had in front of files that owners edit too, or that answers are rendered into.
 OLDER_LINE = "# of the release before\n"
-OLDER_FILES = ("model_handler.py", "requirements.in", "config.env.jinja", "Dockerfile.jinja", "cli.py", ".gitignore")
+OLDER_FILES = ("model_handler.py", "requirements.in", "Dockerfile.jinja", "cli.py", ".gitignore")
 
 
 def git(*arguments: str) -> bytes:
     """What git says of this repository; nothing where it has no history."""
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True).stdout
+    process: Any = local["git"].with_cwd(ROOT).popen(arguments)
+    output: bytes = process.communicate()[0]
+    return output
 
 
 def earlier_commit() -> str:

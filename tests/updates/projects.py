@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import copier
 import yaml
 
+from tests.programs import git
+
 ANSWERS_FILE = ".copier-answers.yml"
 
 Answers = dict[str, Any]
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """What git prints, as somebody whose name git knows."""
-    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    command = ["git", *identity, *arguments]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 def commit(folder: Path, message: str) -> None:

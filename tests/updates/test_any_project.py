@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.exhaustive import exhaustive
 from tests.renders.answers import CATALOG, COMBINATIONS, TEST_TYPES, Render, fitting
 from tests.updates.edits import EDITS
 from tests.updates.projects import Answers, commit, conflicts, contents, make, recorded, update
@@ -75,6 +76,7 @@ def valid_changes(draw: st.DrawFn) -> tuple[Answers, Answers]:
 edits = st.lists(st.sampled_from([*EDITS]), unique=True)
 
 
+@exhaustive
 @settings(
     max_examples=COUNT,
     phases=[Phase.generate],  # looking for the smallest failing case would take hours

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.exhaustive import first_of_each
 from tests.renders.answers import Render, layers_of, name_of
 from tests.renders.test_files import expected_files
 from tests.updates.edits import add_a_requirement, add_an_own_file, write_own_handler
@@ -29,7 +30,11 @@ CHANGES: list[tuple[Answers, Answers]] = [
 ]
 
 every_change = pytest.mark.parametrize(
-    ("before", "after"), CHANGES, ids=[f"{name_of(before)}-to-{name_of(after)}" for before, after in CHANGES]
+    ("before", "after"),
+    first_of_each(
+        {f"{name_of(before)}-to-{name_of(after)}": (before, after) for before, after in CHANGES},
+        lambda before, after: (before.get("model_kind"), *after),
+    ),
 )
 
 
@@ -45,6 +50,21 @@ def test_files_of_the_new_answer_come_and_those_of_the_old_one_go(
     assert {name: recorded(project)[name] for name in after} == after
     assert {*contents(project)} == expected_files(layers_of(recorded(project)))
     assert contents(project) == contents(render(**recorded(project)))
+
+
+def test_what_was_locked_for_the_models_own_version_stays_through_updates(releases: Path, tmp_path: Path) -> None:
+    answers = {"framework_version": "1.2.2", "python_version": "3.11", "model_source": "local"}
+    project = make(releases, tmp_path / "project", answers, "v1.1.0")
+    assert not (project / "requirements.txt").exists()
+    (project / "requirements.txt").write_text("scikit-learn==1.2.2\n")
+    commit(project, "do/lock")
+
+    update(project, instance_type="ml.m6g.large")
+
+    assert conflicts(project) == []
+    assert answers.items() <= recorded(project).items()
+    assert (project / "requirements.txt").read_text() == "scikit-learn==1.2.2\n"
+    assert "python:3.11-slim" in (project / "Dockerfile").read_text()
 
 
 def test_an_owners_edits_survive_another_web_application(releases: Path, render: Render, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.exhaustive import first_of_each
 from tests.renders.answers import Render
 from tests.updates import previous
 from tests.updates.edits import EDITS, OWNERS_FILES
@@ -14,7 +15,18 @@ from tests.updates.projects import Answers, commit, conflicts, contents, make, r
 
 EXAMPLES = previous.examples()
 
-every_example = pytest.mark.parametrize("answers", EXAMPLES.values(), ids=EXAMPLES)
+
+def kind_of(answers: Answers) -> tuple[str | None, ...]:
+    return answers.get("model_kind"), answers.get("model_server")
+
+
+every_example = pytest.mark.parametrize(
+    "answers",
+    first_of_each(
+        {name: (answers,) for name, answers in EXAMPLES.items()},
+        kind_of,
+    ),
+)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.updates.projects import commit, conflicts, git, make, recorded, release, update
+from tests.programs import git
+from tests.updates.projects import commit, conflicts, make, recorded, release, update
 
 ANSWERS_FILE = "{{ _copier_answers | to_nice_yaml -}}\n"
 NUMBERS = "".join(f"line {number}\n" for number in range(1, 10))

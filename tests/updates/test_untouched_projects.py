@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import git
 from tests.renders.answers import Render
-from tests.updates.projects import ANSWERS_FILE, commit, contents, git, make, update
+from tests.updates.projects import ANSWERS_FILE, commit, contents, make, update
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tests.verbs.contract_server import (
     JSON_LINES,
     LIMIT,
     NPY,
+    OUTPUTS,
     Refusal,
     Reply,
     Request,
@@ -493,6 +494,12 @@ class EchoesAnyId(RightServer):
 class DropsCustomAttributes(RightServer):
     def echoed(self, request: Request) -> dict[str, str]:
         return {"X-Request-Id": self.request_id(request)}
+
+
+@caught_by("an unknown output is refused", "a request gets the output that it asks for")
+class IgnoresTheOutput(RightServer):
+    def output(self, attributes: str) -> str:
+        return OUTPUTS[0]
 
 
 @caught_by("metrics count the predicted rows")

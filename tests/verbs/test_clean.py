@@ -68,7 +68,7 @@ def test_nothing_is_removed_when_nobody_can_be_asked(used_project: Path) -> None
 
     done = run(used_project, "clean")
 
-    assert (done.returncode, done.stderr) == (3, "do/clean: nobody to ask: type do/clean --yes\n")
+    assert (done.returncode, done.stderr) == (3, "do/clean: not a terminal: pass --yes to confirm\n")
     assert files(used_project) == before
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.verbs.conftest import Render
-from tests.verbs.contract_server import COLUMNS, ROWS, RightServer, model, running
+from tests.verbs.contract_server import COLUMNS, OUTPUTS, ROWS, RightServer, doubled, model, running
 from tests.verbs.faults import FAULTS
 
 
@@ -40,6 +40,7 @@ class Suite:
             "predictions": self.predictions.of(model(ROWS), 0),
             "columns": COLUMNS,
             "shape": (len(COLUMNS),),
+            "outputs": {OUTPUTS[1]: self.predictions.of(doubled(model(ROWS)), 0)},
         }
         return self.reference(**{**known, **about_model})
 

@@ -41,10 +41,7 @@ def run_tests(project: Path, url: str, **environment: str) -> Done:
 
 def test_the_endpoint_is_asked_in_the_region_of_do_config_and_passes(tested: Path, runtime: Runtime, url: str) -> None:
     """Predecessor F.1-13: always us-east-1."""
-    file = tested / "do" / "config.env"
-    file.write_text(file.read_text().replace("AWS_REGION=us-east-1", "AWS_REGION=eu-south-2"))
-
-    done = run_tests(tested, url, ENDPOINT_NAME="my-model")
+    done = run_tests(tested, url, ENDPOINT_NAME="my-model", AWS_REGION="eu-south-2")
 
     assert "2 passed" in done.stdout, done.stdout
     assert {request.headers["authorization"].split("/")[2] for request in runtime.requests} == {"eu-south-2"}

@@ -54,6 +54,17 @@ def test_without_one_the_samples_request_is_sent(project: Path, url: str, server
     assert server.requests[-1].body == (project / "sample_model" / "request.json").read_bytes()
 
 
+def test_an_output_is_asked_for_by_custom_attribute(project: Path, url: str, server: Recorder) -> None:
+    usual, other = (
+        json.loads(run(project, "invoke", "--url", url, *output, "--file", "-", stdin=ROWS).stdout)["predictions"]
+        for output in ([], ["--output", "doubled"])
+    )
+
+    assert other == [2 * usual[0]]
+    line = refusal(run(project, "invoke", "--url", url, "--output", "x", "--file", "-", stdin=ROWS), 1)
+    assert "the server answered 400: the model has no such output (code unknown_output" in line
+
+
 def test_a_file_is_sent_with_the_type_of_its_name(project: Path, url: str, server: Recorder) -> None:
     (project / "rows.csv").write_text("1,2,3\n")
 

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.verbs.conftest import Render, refusal, run, stamp
@@ -59,7 +60,7 @@ def port() -> int:
 
 def test_no_sample_model_is_one_line_that_names_do_train(bare_project: Path) -> None:
     assert refusal(run(bare_project, "serve"), 5) == (
-        "do/serve: there is no model in model/: type do/train to make the sample"
+        "do/serve: there is no model in model/: run do/train to make the sample"
     )
 
 
@@ -67,7 +68,7 @@ def test_no_model_of_the_users_own_is_one_line_that_says_where_it_goes(bare_proj
     (bare_project / "do" / "train").unlink()
 
     assert refusal(run(bare_project, "serve"), 5) == (
-        "do/serve: there is no model in model/: type mkdir -p model && cp -r YOUR_MODEL model/model.pkl"
+        "do/serve: there is no model in model/: run mkdir -p model && cp -r YOUR_MODEL model/model.pkl"
     )
 
 
@@ -87,7 +88,7 @@ def test_a_port_that_is_taken_is_one_line(servable: Path) -> None:
 
     assert line == (
         f"do/serve: can't listen on port {port} (Address already in use): "
-        f"stop what does, or type do/serve --port {port + 1}"
+        f"stop the other process, or run do/serve --port {port + 1}"
     )
 
 
@@ -113,6 +114,20 @@ def test_it_says_when_it_is_ready_and_stops_in_order(servable: Path, port: int, 
     ]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children")
+def test_the_server_stops_in_order_when_the_verb_is_killed(servable: Path, port: int) -> None:
+    output, errors = servable / "output", servable / "errors"
+    with output.open("w") as out, errors.open("w") as err:
+        verb = subprocess.Popen([sys.executable, "do/serve", "--port", str(port)], cwd=servable, stdout=out, stderr=err)
+        wait_for(f"ready at http://127.0.0.1:{port}: ", errors, verb)
+        (server,) = psutil.Process(verb.pid).children()
+        verb.kill()
+        verb.wait()
+
+        assert psutil.wait_procs([server], timeout=20)[1] == []
+    assert output.read_text().splitlines()[-1] == "stopped in order"
+
+
 def wait_for(text: str, file: Path, server: subprocess.Popen[bytes]) -> None:
     """Wait until a file has the text."""
     deadline = time.monotonic() + 20
@@ -129,7 +144,7 @@ def test_a_server_that_ends_by_itself_is_told_of(servable: Path, port: int, ende
 
     line = refusal(run(servable, "serve", "--port", str(port)), exit_code)
 
-    assert line == f"do/serve: the server ended with {ended_with}; its log, above, says why"
+    assert line == f"do/serve: the server exited with code {ended_with}: see its log above"
 
 
 class TestNginx:
@@ -155,5 +170,5 @@ class TestNginx:
         assert shutil.which("nginx", path=path) == str(tmp_path / "bin" / "nginx")
 
     def test_none_at_all_is_an_error_that_says_how_to_get_one(self, nginx: object) -> None:
-        with pytest.raises(Exception, match="there is no nginx here, and none is packaged for this machine"):
+        with pytest.raises(Exception, match="nginx is not installed, and there is no package for this machine"):
             nginx.path_with_nginx()  # type: ignore[attr-defined]

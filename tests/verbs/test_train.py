@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.programs import git
 from tests.verbs.conftest import refusal, run, stamp
 
 # What stands in for a framework here: the training's own parts run, in the environment of these tests.
@@ -75,7 +75,7 @@ def test_data_that_is_not_the_original_is_refused_in_one_line(trainable: Path) -
     line = refusal(run(trainable, "train"), 1)
 
     assert line.startswith("sample_model/abalone.data is not the original (sha256 ")
-    assert line.endswith("): type git checkout sample_model/abalone.data")
+    assert line.endswith("): run git checkout sample_model/abalone.data")
     assert not (trainable / "model" / "model.pkl").exists()
 
 
@@ -91,7 +91,8 @@ def test_a_poor_model_is_not_kept(trainable: Path) -> None:
 
 def test_another_format_takes_the_place_of_the_first(trainable: Path) -> None:
     run(trainable, "train")
-    run(trainable, "config", "set", "MODEL_FORMAT", "joblib")
+    answers = trainable / "do" / "lib" / "answers.json"  # as do/update --data model_format=joblib leaves it
+    answers.write_text(answers.read_text().replace('"MODEL_FORMAT": "pkl"', '"MODEL_FORMAT": "joblib"'))
 
     run(trainable, "train")
 
@@ -103,7 +104,7 @@ def test_a_model_of_the_users_own_is_not_replaced(trainable: Path) -> None:
 
     line = refusal(run(trainable, "train"), 3)
 
-    assert line == "do/train: model/ holds model.pkl, which do/train did not make: move it away first"
+    assert line == "do/train: model/ holds model.pkl, which do/train did not create: move it away first"
     assert (trainable / "model" / "model.pkl").read_bytes() == b"the user's own"
 
 
@@ -118,12 +119,10 @@ def test_a_training_that_breaks_leaves_no_half_model(trainable: Path) -> None:
 
 
 def test_git_keeps_neither_the_model_nor_its_answers(trainable: Path) -> None:
-    subprocess.run(["git", "init", "--quiet"], cwd=trainable, check=True)
+    git(trainable, "init", "--quiet")
     run(trainable, "train")
 
-    listed = subprocess.run(
-        ["git", "ls-files", "--others", "--exclude-standard"], cwd=trainable, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    listed = git(trainable, "ls-files", "--others", "--exclude-standard").splitlines()
 
     assert "model/.gitignore" in listed
     assert "sample_model/request.json" in listed

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.exhaustive import exhaustive
+from tests.forks import Forks, started
+from tests.programs import git
+from tests.rendering import shared_folder
 from tests.renders.jobs import scripts
-from tests.updates.projects import commit, git, make, recorded, release
-from tests.verbs.conftest import Done, refusal, run, stamp
+from tests.updates.projects import commit, make, recorded, release
+from tests.verbs.conftest import Done, refusal, stamp
 
 CHANGELOG = """\
 # Changelog
@@ -40,6 +47,9 @@ greeting:
 # The answers that make the smallest project, which is updated in the shortest time.
 SMALL = {"include_tests": False, "model_source": "local"}
 
+FAST_COPIER = Path(__file__).parents[1] / "fast_copier.py"
+FORKS: list[Forks] = []
+
 
 @pytest.fixture(scope="module")
 def template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -62,6 +72,20 @@ def made(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(template, tmp_path_factory.mktemp("made") / "project", SMALL)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forks(updates_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The Python whose forks run do/update, but for the jobs of the CI, which run it as owners do."""
+    with started(updates_environment / "bin/python", tmp_path_factory.mktemp("forks"), "copier") as forks:
+        FORKS.append(forks)
+        yield
+    FORKS.clear()
+
+
+def run(project: Path, verb: str, *arguments: str, **environment: str) -> Done:
+    """Run a verb to its end."""
+    return FORKS[0].run([f"do/{verb}", *arguments], project, {**os.environ, **environment}, "", timeout=300)
+
+
 @pytest.fixture(scope="module")
 def updated(made: Path, updates_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     """That project, edited and then updated; with what the verb said."""
@@ -74,9 +98,14 @@ def updated(made: Path, updates_environment: Path, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="module")
 def updates_environment(made: Path, verbs_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment for do/update that finds the packages of the one the tests run in."""
+    """An environment for do/update that finds the packages of the one the tests run in, with a fast Copier."""
     folder = tmp_path_factory.mktemp("environments") / "updates"
     shutil.copytree(verbs_environment, folder, symlinks=True)
+    (packages,) = folder.glob("lib/*/site-packages")
+    jinja = shared_folder(tmp_path_factory) / "jinja"
+    (packages / "zz_fast_copier.pth").write_text(
+        f"import pathlib, runpy; runpy.run_path({str(FAST_COPIER)!r})['speed_up'](pathlib.Path({str(jinja)!r}))\n"
+    )
     stamp(folder, made / "do/requirements-update.txt")
     return folder
 
@@ -103,7 +132,7 @@ def test_the_improvements_come_and_the_owners_edits_stay(updated: tuple[Path, Do
     assert done.returncode == 0, done.stderr
     assert (project / "serving/nginx.conf").read_text().startswith("# improved\n")
     assert "allow_missing = True" in (project / "serving/model_handler.py").read_text()
-    assert done.stdout == "updated to 1.1.0: 2 files changed\n"
+    assert done.stdout == "updated to 1.1.0: 3 files changed\n"
 
 
 def test_the_changelog_between_the_two_versions_is_shown(updated: tuple[Path, Done], template: Path) -> None:
@@ -191,14 +220,14 @@ def test_what_is_not_committed_is_not_put_at_risk(project: Path) -> None:
 
     assert refusal(run(project, "update"), 2) == (
         "do/update: README.md and 1 more is not committed: "
-        "type git add --all && git commit, or git stash --include-untracked"
+        "run git add --all && git commit, or git stash --include-untracked"
     )
 
 
 def test_a_project_in_no_repository_is_refused(bare_project: Path) -> None:
     line = refusal(run(bare_project, "update", GIT_CEILING_DIRECTORIES=str(bare_project.parent)), 2)
 
-    assert line.startswith("do/update: the project is in no git repository: type git init")
+    assert line.startswith("do/update: the project is not in a git repository: run git init")
 
 
 def test_a_wrong_answer_is_refused_in_one_line_and_changes_nothing(project: Path) -> None:
@@ -218,9 +247,9 @@ def test_an_answer_without_its_question_is_refused(project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "exit_code", "line"),
     [
-        (None, 5, "do/update: .copier-answers.yml is missing: type git checkout .copier-answers.yml"),
+        (None, 5, "do/update: .copier-answers.yml is missing: run git checkout .copier-answers.yml"),
         ("project_name: my-model\n", 3, "do/update: .copier-answers.yml doesn't say which template it is from: "),
-        ("a: [\n", 3, "do/update: .copier-answers.yml is no YAML: "),
+        ("a: [\n", 3, "do/update: .copier-answers.yml is not valid YAML: "),
     ],
 )
 def test_answers_that_can_not_be_read_are_named(project: Path, text: str | None, exit_code: int, line: str) -> None:
@@ -236,7 +265,7 @@ def test_a_template_that_can_not_be_reached_is_named(project: Path, template: Pa
 
     line = refusal(run(project, "update", "--check"), 2)
 
-    assert line.startswith(f"do/update: can't ask {template / 'gone'} for its newest version: ")
+    assert line.startswith(f"do/update: can't get the newest version of {template / 'gone'}: ")
     assert line.endswith(f"; check it with git ls-remote {template / 'gone'}")
 
 
@@ -286,7 +315,10 @@ def test_files_the_owner_moved_or_deleted_are_named_if_the_template_changed_them
     )
 
 
-@pytest.mark.parametrize("rule", ["*.env", "serving/", "*.json", "do"])
+OTHER_RULES = ("serving/", "*.json", "do")
+
+
+@pytest.mark.parametrize("rule", ["*.env", *(pytest.param(rule, marks=exhaustive) for rule in OTHER_RULES)])
 def test_what_an_outer_ignore_file_names_is_kept(
     made: Path, updates_environment: Path, tmp_path: Path, rule: str
 ) -> None:
@@ -341,16 +373,44 @@ class Hosted:
         }
 
     def run_update_job(self) -> int:
-        """Type what the job types, up to the first failure. `exit` ends a step of GitHub's, and the job of GitLab's."""
-        steps = scripts(self.project)["update"]
-        for step in steps if (self.project / ".github").exists() else ["\n".join(steps)]:
-            done = subprocess.run(["bash", "-ec", step], cwd=self.project, env=self.environment, capture_output=True)
+        """What the two jobs of a run do, each in a checkout of its own, up to the first failure."""
+        git(self.project, "push", "--quiet", "origin", "HEAD:main")
+        jobs = scripts(self.project)
+        update, propose = (steps for name, steps in jobs.items() if name.startswith(("update", "propose")))
+        checkouts = [Path(tempfile.mkdtemp(dir=self.origin.parent)) / "project" for _ in range(2)]
+        for checkout in checkouts:
+            git(self.origin.parent, "clone", "--quiet", str(self.origin), str(checkout))
+            (checkout / "do/.venv-update").symlink_to((self.project / "do/.venv-update").resolve())
+        if code := self.run(update, checkouts[0]):
+            return code
+        bundle = checkouts[0] / "update.bundle"
+        assert bundle.exists() == ("changed=true" in self.output(checkouts[0])) or not self.on_github
+        if not bundle.exists():
+            return 0
+        shutil.copy(bundle, checkouts[1])
+        return self.run(propose, checkouts[1])
+
+    @property
+    def on_github(self) -> bool:
+        return (self.project / ".github").exists()
+
+    def output(self, checkout: Path) -> str:
+        """What the steps of a job have told the next one."""
+        file = checkout.with_name("output")
+        return file.read_text() if file.exists() else ""
+
+    def run(self, steps: list[str], checkout: Path) -> int:
+        """Run what a job runs. `exit` ends a step of GitHub's, and the job of GitLab's."""
+        environment = {**self.environment, "GITHUB_OUTPUT": str(checkout.with_name("output"))}
+        for step in steps if self.on_github else ["\n".join(steps)]:
+            done = subprocess.run(["bash", "-ec", step], cwd=checkout, env=environment, capture_output=True, text=True)
             if done.returncode:
+                sys.stderr.write(done.stderr)
                 return done.returncode
         return 0
 
 
-@pytest.fixture(params=["github", "gitlab"])
+@pytest.fixture(params=["github", pytest.param("gitlab", marks=exhaustive)])
 def hosted(request: pytest.FixtureRequest, template: Path, updates_environment: Path, tmp_path: Path) -> Hosted:
     """A hosted project of v1.0.0."""
     project = make(template, tmp_path / "project", {**SMALL, "ci": request.param})
@@ -363,8 +423,8 @@ def test_a_job_of_the_ci_proposes_the_update_in_a_branch_and_nothing_where_it_is
 
     assert git(hosted.origin, "show", "template-update:serving/nginx.conf").startswith("# improved\n")
     assert git(hosted.origin, "log", "--format=%s", "main..template-update") == "Update from the template\n"
-    if (hosted.project / ".github").exists():
-        assert hosted.calls.read_text() == "pr list\npr create\n"
+    if hosted.on_github:
+        assert hosted.calls.read_text() == "auth setup-git\npr list\npr create\n"
     assert hosted.run_update_job() == 0
     assert git(hosted.origin, "rev-list", "--count", "main..template-update") == "1\n"
 

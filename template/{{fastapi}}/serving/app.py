@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections.abc import Awaitable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -13,32 +12,23 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import errors, service, settings
-from serving.batching import AsyncBatcher, Caller
+from serving.async_batching import AsyncBatcher
+from serving.hot_route import PATH, HotRoute
 
-WORKER_CLASS = "uvicorn_worker.UvicornWorker"
+WORKER_CLASS = "serving.workers.Worker"
 SERVICE = service.Service(settings.from_environment(), AsyncBatcher)
 GET = ["GET", "HEAD"]  # Flask answers HEAD of itself
-BACKGROUND = ThreadPoolExecutor(1, "large-bodies")  # its thread begins with the first of them, after forking
 
 # the description is `openapi.json`, the same for every web application
 application = FastAPI(openapi_url=None, redirect_slashes=False)
+invocations = HotRoute(SERVICE)
+application.add_route(PATH, invocations, methods=["POST"])  # type: ignore[arg-type]  # any ASGI application will do
 
 
 @application.api_route("/ping", methods=GET)
 async def ping() -> Response:
     """Whether predictions can be made."""
     return respond(SERVICE.ping())
-
-
-@application.post("/invocations")
-async def invocations(request: Request) -> Response:
-    """Predict."""
-    body = await request.body()
-    large = service.is_large(request.headers, body)
-    invocation = await run(large, SERVICE.begin, request.headers, body)
-    caller = Caller(invocation.request_id, lambda: has_hung_up(request))
-    predictions = await SERVICE.batcher.predict(invocation.rows, caller)
-    return respond(await run(large or len(predictions) > service.MANY_ROWS, SERVICE.finish, invocation, predictions))
 
 
 @application.api_route("/metrics", methods=GET)
@@ -90,16 +80,24 @@ class AnswerAnyError:
 application.add_middleware(AnswerAnyError)
 
 
-async def run(in_background: bool, step: Callable[..., Any], *arguments: Any) -> Any:
-    """Do a step at once, or in a thread where it would keep the event loop from everybody else's requests."""
-    if in_background:
-        return await asyncio.get_running_loop().run_in_executor(BACKGROUND, step, *arguments)
-    return step(*arguments)
+def extensions() -> tuple[Any, ...]:
+    """What an owner may have added that is to see requests for predictions, too."""
+    return [*application.user_middleware], {**application.exception_handlers}
 
 
-def has_hung_up(request: Request) -> bool:
-    """Whether the caller has closed the connection. uvicorn knows; asking by ASGI would take a task a request."""
-    return getattr(getattr(request.receive, "__self__", None), "disconnected", False)
+OWN = extensions()
+
+
+@functools.cache  # the first request ends what can be added
+def is_extended() -> bool:
+    """Whether there is more than this module adds."""
+    return extensions() != OWN
+
+
+def entrance(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    """What uvicorn calls: requests for predictions go by the framework, unless an owner's code is to see them."""
+    is_hot = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST"
+    return (invocations if is_hot and not is_extended() else application)(scope, receive, send)
 
 
 def respond(reply: service.Reply) -> Response:

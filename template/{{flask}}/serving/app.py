@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import select
-import socket
+import copy
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from serving import errors, service, settings
-from serving.batching import Caller, ThreadBatcher
+from serving.hot_route import PATH, Environ, HotRoute
+from serving.thread_batching import ThreadBatcher
 
-WORKER_CLASS = "gthread"
+WORKER_CLASS = "serving.thread_worker.ThreadWorker"
 SERVICE = service.Service(settings.from_environment(), ThreadBatcher)
 
 application = Flask(__name__, static_folder=None)
 application.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # only the methods that service.METHODS names
+invocations = HotRoute(SERVICE)
 
 
 @application.get("/ping")
@@ -24,13 +28,10 @@ def ping() -> Response:
     return respond(SERVICE.ping())
 
 
-@application.post("/invocations")
-def invocations() -> Response:
-    """Predict."""
-    invocation = SERVICE.begin(request.headers, request.get_data(cache=False))
-    connection: socket.socket = request.environ["gunicorn.socket"]
-    caller = Caller(invocation.request_id, lambda: has_hung_up(connection))
-    return respond(SERVICE.finish(invocation, SERVICE.batcher.predict(invocation.rows, caller)))
+@application.post(PATH)
+def predict() -> Response:
+    """Predict, where an owner's code keeps requests from going by the framework."""
+    return respond(invocations.predict(request.headers, request.get_data(), request.environ["gunicorn.socket"]))
 
 
 @application.get("/metrics")
@@ -57,11 +58,25 @@ def refuse(error: Exception) -> Response:
     return respond(service.refusal(_as_serving_error(error), request.path, request.headers))
 
 
-def has_hung_up(connection: socket.socket) -> bool:
-    """Whether the caller has closed the connection."""
-    hung_up = select.poll()
-    hung_up.register(connection, getattr(select, "POLLRDHUP", 0))  # and POLLHUP, which can't be left out
-    return bool(hung_up.poll(0))
+def extensions() -> tuple[Any, ...]:
+    """What an owner may have added that is to see requests for predictions, too."""
+    hooks = (application.before_request_funcs, application.after_request_funcs, application.teardown_request_funcs)
+    return application.wsgi_app, copy.deepcopy(hooks), copy.deepcopy(application.error_handler_spec)
+
+
+OWN = extensions()
+
+
+@functools.cache  # the first request ends what can be added
+def is_extended() -> bool:
+    """Whether there is more than this module adds."""
+    return extensions() != OWN
+
+
+def entrance(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """What gunicorn calls: requests for predictions go by the framework, unless an owner's code is to see them."""
+    is_hot = environ["PATH_INFO"] == PATH and environ["REQUEST_METHOD"] == "POST"
+    return (invocations if is_hot and not is_extended() else application)(environ, start_response)
 
 
 def respond(reply: service.Reply) -> Response:

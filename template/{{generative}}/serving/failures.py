@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,10 @@ HARMLESS = re.compile(r"\b(INFO|WARNING|DEBUG)\b")
 CONSEQUENCE = re.compile(r"initialization failed|See (root cause|stack trace)|EngineDeadError|validation errors? for")
 # what engines write in front of a message: "(EngineCore pid=12) ERROR 11-22 10:00:00 [core.py:12] "
 PREFIX = re.compile(r"^(\([^)]*\) )?((ERROR|INFO|WARNING) [\d-]+ [\d:.]+ \[[^\]]*\] )?\s*")
+# vLLM's core and its workers, whose last words count where the server in front tells of their end
+CORE = re.compile(r"^\((EngineCore|Worker)\w*[ )]")
+CORE_DIED = re.compile(r"EngineDeadError|Engine core initialization failed")
+KILLED = re.compile(r"died unexpectedly|terminated by signal|exit(ed with)? ?code:? ?-9|SIGKILL", re.IGNORECASE)
 LONGEST = 300
 
 
@@ -23,13 +28,14 @@ class Hint(NamedTuple):
 
 
 HINTS = (
+    Hint(KILLED.pattern, "often the machine had too little memory: take an instance with more of it"),
     Hint(
-        r"unrecognized arguments|invalid choice|No such option|expected (one|at least one) argument",
+        r"unrecognized arguments|invalid (choice|argument)|No such option|expected (one|at least one) argument",
         "do/check compares engine.yml with the engine's options",
     ),
     Hint(
         r"gated repo|401 Client Error|403 Client Error|is restricted",
-        "accept the model's licence on its page, and name a secret with your token in HF_TOKEN_SECRET",
+        "accept the model's license on its page, and name a secret with your token in HF_TOKEN_SECRET",
     ),
     Hint(
         r"out of memory|No available memory for the cache blocks|larger than the (available|maximum)"
@@ -49,10 +55,30 @@ HINTS = (
 )
 
 
-def reason(lines: Sequence[str]) -> str:
+def reason(lines: Sequence[str], exit_code: int = 1) -> str:
     """The line that says why, with what to do about it where that is known."""
     failures = [line for line in lines if FAILURE.search(line) and not HARMLESS.search(line)]
-    causes = [line for line in failures if not CONSEQUENCE.search(line)]
-    said = (causes or failures or list(lines) or ["it wrote nothing"])[-1]
-    advice = next((hint.advice for hint in HINTS if re.search(hint.pattern, "\n".join(failures), re.IGNORECASE)), "")
+    said = was_killed(lines, failures) or last_cause(failures) or (list(lines) or ["it wrote nothing"])[-1]
+    if exit_code < 0:
+        said = f"killed by {signal.Signals(-exit_code).name}, after: {PREFIX.sub('', said)}"
+    about = [said] if KILLED.search(said) else failures
+    advice = next((hint.advice for hint in HINTS if re.search(hint.pattern, "\n".join(about), re.IGNORECASE)), "")
     return PREFIX.sub("", said)[:LONGEST] + (f" ({advice})" if advice else "")
+
+
+def was_killed(lines: Sequence[str], failures: Sequence[str]) -> str:
+    """The line that tells of a process that ended without a word of its own; empty if there is none."""
+    killed = [line for line in lines if KILLED.search(line)]
+    return killed[-1] if killed and not any("memory" in line for line in failures) else ""
+
+
+def last_cause(failures: Sequence[str]) -> str:
+    """The last line that tells of a cause; where the engine's core ended, one that the core wrote.
+
+    The server in front logs what callers do wrong as well, such as tool calls that max_tokens cut off.
+    """
+    causes = [line for line in failures if not CONSEQUENCE.search(line)]
+    if any(CORE_DIED.search(line) for line in failures):
+        told = any(CORE.match(line) for line in causes)
+        causes = [line for line in causes if CORE.match(line)] if told or "EngineDeadError" in str(failures) else causes
+    return (causes or [line for line in failures if CONSEQUENCE.search(line)] or [""])[-1]

@@ -21,7 +21,7 @@ def fetch(secret: str) -> str:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
-        raise TokenUnavailable(f"boto3 is missing, which reads the secret {secret}: build the image anew") from None
+        raise TokenUnavailable(f"boto3 is missing, which reads the secret {secret}: build the image again") from None
     region = secret.split(":")[3] if secret.startswith("arn:") else os.environ.get("AWS_REGION")
     try:
         text = boto3.client("secretsmanager", region_name=region).get_secret_value(SecretId=secret)["SecretString"]
@@ -40,7 +40,7 @@ def fetch(secret: str) -> str:
 
 
 def token_in(text: str, secret: str) -> str:
-    """The token in a secret's text. Raises TokenUnavailable where there is none."""
+    """The token in a secret's text. Raises TokenUnavailable if there is none."""
     try:
         values = list(json.loads(text).values()) if text.lstrip().startswith("{") else [text]
     except ValueError:

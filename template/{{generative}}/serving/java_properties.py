@@ -47,6 +47,11 @@ def written(entries: Options, launch: Launch) -> Path:
     return folder
 
 
+def timeouts(launch: Launch) -> Options:
+    """How long the model may take to load: as long as SageMaker waits, in place of the server's own 240 s or 1200 s."""
+    return {"option.model_loading_timeout": launch.startup_timeout}
+
+
 def server_environment(launch: Launch) -> dict[str, str]:
     """Where the server listens, and that it ends when the model can't be loaded."""
     address = f"http://{launch.host}:{launch.port}"

@@ -35,7 +35,7 @@ class Engine(Protocol):
 
     NAME: str
     MODEL: str  # its options for a model and for the revision of one
-    REVISION: str
+    REVISION: str  # empty where it has none
 
     def overrides(self, environment: Mapping[str, str]) -> Options: ...
 
@@ -55,6 +55,7 @@ class Launch:
     port: int
     run_dir: Path  # for files that the engine reads; gone when the server ends
     stop_timeout: int  # seconds
+    startup_timeout: int  # seconds
 
     @property
     def from_hub(self) -> bool:
@@ -83,8 +84,12 @@ def prepare(
     if model.startswith("/") and not Path(model).exists():
         raise FileNotFoundError(f"there is no model in {model}: name a folder that holds one")
     if model == on_hub and (revision := environment.get("HF_REVISION")):
+        if not engine.REVISION:
+            raise SettingError(
+                f"HF_REVISION={revision}, but {engine.NAME} downloads what is newest: keep the files in S3 instead"
+            )
         options.setdefault(engine.REVISION, revision)
-    return Launch(model, on_hub or model, options, host, port, run_dir, settings.stop_timeout)
+    return Launch(model, on_hub or model, options, host, port, run_dir, settings.stop_timeout, settings.startup_timeout)
 
 
 def mounted(model_dir: Path) -> str | None:

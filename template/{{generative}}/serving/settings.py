@@ -19,6 +19,7 @@ class Settings:
     model_dir: Path  # SM_MODEL_DIR: where SageMaker mounts the model, read-only
     port: int  # SAGEMAKER_BIND_TO_PORT
     stop_timeout: int  # SERVING_STOP_TIMEOUT: seconds for requests in flight; SageMaker kills after 30
+    startup_timeout: int  # SERVING_STARTUP_TIMEOUT: seconds until the model has to answer; SageMaker allows 3600
     access_log: bool  # SERVING_ACCESS_LOG: one line for each request, of nginx where it stands in front
     token: str  # HF_TOKEN: the Hugging Face token itself, for use on a developer's machine
     token_secret: str  # HF_TOKEN_SECRET: name or ARN of the Secrets Manager secret that holds the token
@@ -28,15 +29,16 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings that the environment asks for. Raises SettingError for a value that makes no sense."""
     return Settings(
         model_dir=Path(environment.get("SM_MODEL_DIR") or "/opt/ml/model"),
-        port=whole("SAGEMAKER_BIND_TO_PORT", 8080, 65535, environment),
-        stop_timeout=whole("SERVING_STOP_TIMEOUT", 25, 3600, environment),
-        access_log=switch("SERVING_ACCESS_LOG", True, environment),
+        port=integer("SAGEMAKER_BIND_TO_PORT", 8080, 65535, environment),
+        stop_timeout=integer("SERVING_STOP_TIMEOUT", 25, 3600, environment),
+        startup_timeout=integer("SERVING_STARTUP_TIMEOUT", 3600, 3600, environment),
+        access_log=boolean("SERVING_ACCESS_LOG", True, environment),
         token=environment.get("HF_TOKEN", ""),
         token_secret=environment.get("HF_TOKEN_SECRET", ""),
     )
 
 
-def whole(name: str, default: int, most: int, environment: Mapping[str, str]) -> int:
+def integer(name: str, default: int, most: int, environment: Mapping[str, str]) -> int:
     """A whole number from 1; an empty variable counts as unset. Raises SettingError."""
     text = environment.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
@@ -44,7 +46,7 @@ def whole(name: str, default: int, most: int, environment: Mapping[str, str]) ->
     return int(text)
 
 
-def switch(name: str, default: bool, environment: Mapping[str, str]) -> bool:
+def boolean(name: str, default: bool, environment: Mapping[str, str]) -> bool:
     """True or false; an empty variable counts as unset. Raises SettingError."""
     text = (environment.get(name) or str(default)).lower()
     if text not in ("true", "false"):

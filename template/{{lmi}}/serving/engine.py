@@ -28,7 +28,13 @@ def overrides(environment: Mapping[str, str]) -> Options:
 
 def command(launch: Launch) -> list[str]:
     """The command line; the options are in a file beside which the server looks for the model."""
-    entries = {**HANDLER, MODEL: launch.model, "option.served_model_name": launch.served_name, **launch.options}
+    entries = {
+        **HANDLER,
+        **java_properties.timeouts(launch),
+        MODEL: launch.model,
+        "option.served_model_name": launch.served_name,
+        **launch.options,
+    }
     return ["djl-serving", "--models", f"model=file://{java_properties.written(entries, launch)}"]
 
 

@@ -10,12 +10,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "code")]
 
-from serving import codecs, service  # noqa: E402
+from serving import codecs, service, settings  # noqa: E402
 from serving.errors import ServingError  # noqa: E402
 from serving.handlers.base import ModelFileMissing, UnusableModel  # noqa: E402
-from serving.model_handler import ModelHandler  # noqa: E402
 
 
 def main() -> int:
@@ -36,10 +35,9 @@ def main() -> int:
 
 def predict(model_dir: Path, body: bytes, content_type: str, accept: str) -> bytes:
     """The answer's body to a request's body, as the server would give it. Raises what the handler raises."""
-    handler = ModelHandler()
-    model = service.load(handler, model_dir)
-    rows = handler.decode(body, codecs.content_type(content_type))
-    return handler.encode(handler.predict(model, rows), codecs.accepted_type(accept))
+    handler, model = service.open_model(model_dir, settings.from_environment().output)
+    content_type, accept = handler.negotiate(content_type, accept)
+    return handler.respond(handler.predict(model, handler.receive(body, content_type, accept)), accept)[0]
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ is no timer, so nothing waits for company.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import queue
 import threading
 import time
 from collections import deque
@@ -18,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving import metrics, tables
-from serving.errors import BadRequest, CallerGone, ModelNotReady, PredictionFailed, ServingError, TooManyRequests
+from serving.errors import CallerGone, ModelNotReady, PredictionFailed, ServingError, TooManyRequests
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +35,7 @@ class Caller:
 SOMEBODY = Caller("", lambda: False)
 
 
-class Waiting:
+class PendingRequest:
     """One request's rows on their way through the model, and what became of them."""
 
     __slots__ = ("caller", "error", "predictions", "rows", "signal", "since")
@@ -68,16 +66,19 @@ class Waiting:
 
 
 class Batcher:
-    """Queues requests and predicts them in batches. Subclasses say who predicts, and how a request waits."""
+    """Queues requests and predicts them in batches. Subclasses say who predicts, and how a request waits; each web
+    application brings its own.
+    """
 
     def __init__(self, predict: Predict, *, batch_rows: int, max_waiting: int) -> None:
         """`predict` maps rows to as many predictions; `batch_rows` = 1 turns batching off."""
         self._predict = predict
         self.batch_rows = batch_rows
         self._max_waiting = max_waiting
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[PendingRequest] = deque()
         self._mutex = threading.Lock()  # guards _busy, and that nothing is queued without somebody to predict it
         self._busy = False
+        self.quick_rows = 0  # batches of as many rows are predicted in no time; see Service.load
         self.predicting: list[str] = []  # the ids of the requests that are being predicted
         self.alive = False  # whether predictions can be made at all
 
@@ -89,7 +90,7 @@ class Batcher:
         """The ids of the requests whose turn has not come."""
         return [waiting.caller.request_id for waiting in self._waiting.copy()]
 
-    def _admit(self, waiting: Waiting) -> bool:
+    def _enqueue(self, waiting: PendingRequest) -> bool:
         """Queue a request. Whether the model was idle, so that the caller must see to it that a batch is predicted."""
         if not self.alive:
             raise ModelNotReady("the model is not loaded")
@@ -100,7 +101,7 @@ class Batcher:
             idle, self._busy = not self._busy, True
             return idle
 
-    def _predict_next_batch(self) -> list[Waiting]:
+    def _predict_next_batch(self) -> list[PendingRequest]:
         """Predict what waits first and whatever fits with it."""
         batch = self._take()
         wanted = [waiting for waiting in batch if not waiting.in_vain]
@@ -113,13 +114,13 @@ class Batcher:
             self._predict_together(wanted)
         return batch
 
-    def _next_in_line(self) -> Waiting | None:
-        """The request that waits longest; where there is none, the model is idle from now on."""
+    def _next_in_line(self) -> PendingRequest | None:
+        """The request that waits longest; if there is none, the model is idle from now on."""
         with self._mutex:
             self._busy = bool(self._waiting)
             return self._waiting[0] if self._waiting else None
 
-    def _take(self) -> list[Waiting]:
+    def _take(self) -> list[PendingRequest]:
         """The next requests whose rows can be stacked, `batch_rows` at most where the first alone isn't more."""
         batch = [self._waiting.popleft()]
         total = len(batch[0].rows)
@@ -130,7 +131,7 @@ class Batcher:
             batch.append(self._waiting.popleft())
         return batch
 
-    def _predict_together(self, batch: list[Waiting]) -> None:
+    def _predict_together(self, batch: list[PendingRequest]) -> None:
         if len(batch) > 1:
             try:
                 return self._share_out(self._predict_rows(batch), batch)
@@ -140,12 +141,12 @@ class Batcher:
             self._predict_alone(waiting)
         return None
 
-    def _predict_rows(self, batch: list[Waiting]) -> Any:
+    def _predict_rows(self, batch: list[PendingRequest]) -> Any:
         rows = batch[0].rows if len(batch) == 1 else tables.stack([waiting.rows for waiting in batch])
         self.predicting = [waiting.caller.request_id for waiting in batch]
         return self._predict(rows)
 
-    def _share_out(self, predictions: Any, batch: list[Waiting]) -> None:
+    def _share_out(self, predictions: Any, batch: list[PendingRequest]) -> None:
         require_one_per_row(predictions, sum(len(waiting.rows) for waiting in batch))
         start = 0
         for waiting in batch:
@@ -156,13 +157,13 @@ class Batcher:
                 waiting.predictions = predictions[part]
             start = part.stop
 
-    def _predict_alone(self, waiting: Waiting) -> None:
+    def _predict_alone(self, waiting: PendingRequest) -> None:
         try:
             self._share_out(self._predict_rows([waiting]), [waiting])
-        except BadRequest as error:
+        except ServingError as error:
             waiting.error = error
         except BaseException:  # a handler that calls sys.exit() must not take the others with it
-            log.exception("predict failed")
+            log.exception("predict failed", extra={"request_id": waiting.caller.request_id})
             waiting.error = PredictionFailed("the model could not predict these rows; the reason is in the log")
 
 
@@ -179,59 +180,3 @@ def require_one_per_row(predictions: Any, rows: int) -> None:
 def _has_length(one: Any, rows: int) -> bool:
     shape: Any = getattr(one, "shape", ())  # of an array or a tensor
     return len(shape) > 0 and shape[0] == rows
-
-
-class ThreadBatcher(Batcher):
-    """For threads: who finds the model idle predicts, then hands over to who waits longest. An idle server so answers
-    without waking another thread.
-    """
-
-    def predict(self, rows: Any, caller: Caller = SOMEBODY) -> Any:
-        """The predictions for `rows`; blocks. Raises a ServingError."""
-        waiting = Waiting(rows, threading.Lock(), caller)
-        waiting.signal.acquire()
-        if not self._admit(waiting):
-            waiting.signal.acquire()  # until it is answered, or next in line
-        if not waiting.answered:
-            batch = self._predict_next_batch()
-            if successor := self._next_in_line():
-                successor.signal.release()
-            for answered in batch:
-                answered.signal.release()
-        return waiting.answer()
-
-
-class AsyncBatcher(Batcher):
-    """For an event loop: a thread predicts, so that the loop stays free; a batch wakes the loop once."""
-
-    def __init__(self, predict: Predict, *, batch_rows: int, max_waiting: int) -> None:
-        super().__init__(predict, batch_rows=batch_rows, max_waiting=max_waiting)
-        self._begin: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-    def start(self) -> None:
-        """Begin to accept requests, with the thread that predicts them."""
-        threading.Thread(target=self._run, name="predict", daemon=True).start()
-        super().start()
-
-    async def predict(self, rows: Any, caller: Caller = SOMEBODY) -> Any:
-        """The predictions for `rows`. Raises a ServingError."""
-        waiting = Waiting(rows, asyncio.get_running_loop().create_future(), caller)
-        if self._admit(waiting):
-            self._begin.put(None)
-        await waiting.signal
-        return waiting.answer()
-
-    def _run(self) -> None:
-        while True:
-            self._begin.get()
-            more = True
-            while more:
-                batch = self._predict_next_batch()
-                batch[0].signal.get_loop().call_soon_threadsafe(_resolve, batch)
-                more = self._next_in_line() is not None
-
-
-def _resolve(batch: list[Waiting]) -> None:
-    for waiting in batch:
-        if not waiting.signal.done():  # a client that went away has cancelled it
-            waiting.signal.set_result(None)

@@ -27,6 +27,7 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None")  # CSV cells that stan
 BOOLEANS = {"True": 1.0, "true": 1.0, "False": 0.0, "false": 0.0}  # as pandas writes columns of them
 TOO_LARGE = "{} is too large an integer: it would be rounded"
 MOST_DIMENSIONS = 32  # of an NPY array; numpy itself stops at 64
+PLAIN = b"0123456789.+-eE,\n"  # what CSV consists of that holds numbers and nothing else
 LARGEST_EXACT = 2**53  # from here on, float64 no longer holds every whole number
 
 
@@ -34,12 +35,13 @@ LARGEST_EXACT = 2**53  # from here on, float64 no longer holds every whole numbe
 class RowFormat:
     """What the model was trained with: the shape of one row, its columns' names, and what each of them holds.
 
-    `names` and `kinds` are empty if the model doesn't tell. A kind is tables.TEXT, tables.NUMBER or None (unknown).
+    `names` and `kinds` are empty if the model doesn't tell. A kind is one of those in `tables`, or None (unknown).
     """
 
     shape: tuple[int, ...]
     names: tuple[str, ...] = ()
     kinds: tuple[str | None, ...] = ()
+    categories: tuple[tuple[Any, ...], ...] = ()  # of each column, for the description of the interface
 
     def __str__(self) -> str:
         if len(self.shape) != 1:
@@ -178,15 +180,48 @@ def _is_features(row: Any) -> bool:
 
 
 def _decode_csv(body: bytes, row_format: RowFormat | None) -> np.ndarray:
+    array = _plain_csv(body, row_format)
+    if array is None:
+        array = _to_array(_csv_rows(body, row_format), row_format)
+    if row_format and array.ndim == 2 and array.shape[1] == math.prod(row_format.shape):
+        return array.reshape(-1, *row_format.shape)
+    return array
+
+
+def _csv_rows(body: bytes, row_format: RowFormat | None) -> list[list[float]]:
+    """The numbers of any CSV body. Raises BadRequest and its kinds."""
     cells = csv_cells(body)
     if [] in cells:
         raise WrongColumns(f"row {cells.index([]) + 1} is a blank line{expectation(row_format)}")
     cells = without_header(cells, row_format)
-    rows = [[_number(cell, line, column) for column, cell in enumerate(row)] for line, row in enumerate(cells)]
-    array = _to_array(rows, row_format)
-    if row_format and array.ndim == 2 and array.shape[1] == math.prod(row_format.shape):
-        return array.reshape(-1, *row_format.shape)
-    return array
+    return [[_number(cell, line, column) for column, cell in enumerate(row)] for line, row in enumerate(cells)]
+
+
+def _plain_csv(body: bytes, row_format: RowFormat | None) -> np.ndarray | None:
+    """The numbers of a CSV body in which nothing has to be explained or refused, else None.
+
+    What is written as in JSON is read as JSON, which does not make millions of strings of a large body.
+    """
+    text = body.removeprefix(BOM).replace(b"\r\n", b"\n").rstrip(b"\n")
+    if row_format and row_format.names:
+        header, _, below = text.partition(b"\n")
+        if [cell.strip(" ") for cell in header.decode(errors="replace").split(",")] == list(row_format.names):
+            text = below
+    commas = {line.count(b",") for line in text.split(b"\n")}
+    width = math.prod(row_format.shape) if row_format else max(commas) + 1
+    if text.translate(None, PLAIN) or commas != {width - 1}:
+        return None
+    try:
+        values = orjson.loads(b"[" + text.replace(b"\n", b",") + b"]")
+    except orjson.JSONDecodeError:
+        return None
+    numbers = np.fromiter(values, dtype=np.float64, count=len(values))
+    sizes = np.abs(numbers)
+    # JSON's -0 is a whole number, which has no sign
+    signless = sizes.min(initial=1) == 0 and (b"-0," in text or b"-0\n" in text or text.endswith(b"-0"))
+    if not values or signless or sizes.max() > LARGEST_EXACT:
+        return None
+    return numbers.reshape(-1, width)
 
 
 def csv_cells(body: bytes) -> list[list[str]]:
@@ -283,7 +318,7 @@ def _to_array(rows: list[Any], row_format: RowFormat | None, may_hold_text: bool
 
 def exact_floats(rows: list[Any], array: np.ndarray) -> np.ndarray:
     """The array made of these rows. Raises NotANumber if float64 can't hold one of their integers."""
-    if (np.abs(array) > LARGEST_EXACT).any():
+    if not _is_moderate(array) and (np.abs(array) > LARGEST_EXACT).any():
         for value in _values(rows):
             if type(value) is int and abs(value) > LARGEST_EXACT and float(value) != value:
                 raise NotANumber(TOO_LARGE.format(str(value)[:40]))
@@ -340,12 +375,19 @@ def _check(array: np.ndarray, row_format: RowFormat | None, allow_missing: bool)
     if array.ndim < 2 or (row_format and array.shape[1:] != row_format.shape):
         raise WrongColumns(f"{_seen(array)}{expectation(row_format)}")
     array = np.ascontiguousarray(array, dtype=np.float64)
+    if _is_moderate(array):
+        return array
     usable = ~np.isinf(array) if allow_missing else np.isfinite(array)
     if not usable.all():
         line, column = np.argwhere(~usable)[0][:2]
         place = f"row {line + 1}, {_column(int(column), row_format)}"
         raise NotANumber(f"{place}: missing, NaN or infinite; send a finite number")
     return array
+
+
+def _is_moderate(array: np.ndarray) -> bool:
+    """Whether all values are finite and none is too large to be exact, where one cheap sum of squares shows it."""
+    return array.dtype == np.float64 and bool(np.vdot(array, array) < LARGEST_EXACT)
 
 
 def _column(index: int, row_format: RowFormat | None) -> str:
@@ -382,7 +424,7 @@ def encode(predictions: Any, media_type: str) -> bytes:
 def _encode_outputs(outputs: dict[str, np.ndarray], media_type: str) -> bytes:
     """Several outputs: a record a row in JSON, the outputs side by side in CSV."""
     if media_type == CSV:
-        columns = [output.reshape(len(output), -1).astype(object) for output in outputs.values()]
+        columns = [as_columns(output).reshape(len(output), -1).astype(object) for output in outputs.values()]
         return _encode_csv(np.concatenate(columns, axis=1))
     if media_type == NPY:
         raise NotAcceptable(f"the outputs {', '.join(outputs)} can't be written as one {NPY}; accept {JSON}")
@@ -404,11 +446,19 @@ def _encode_json_lines(array: np.ndarray) -> bytes:
 
 def _encode_csv(array: np.ndarray) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(array.reshape(len(array), -1).tolist())
+    csv.writer(text, lineterminator="\n").writerows(as_columns(array).reshape(len(array), -1).tolist())
     return text.getvalue().encode()
 
 
+def as_columns(array: np.ndarray) -> np.ndarray:
+    """A column for each key if each value is a record, such as probabilities by class; any other array as it is."""
+    if array.dtype.kind != "O" or not array.size or not all(isinstance(value, dict) for value in array.flat):
+        return array
+    return np.array([list(value.values()) for value in array.flat])
+
+
 def _encode_npy(array: np.ndarray) -> bytes:
+    array = as_columns(array)
     if array.dtype.kind in "OUSM":
         raise NotAcceptable(f"these predictions can't be written as {NPY}; accept {JSON}")
     stream = io.BytesIO()

@@ -52,6 +52,12 @@ class NotANumber(BadRequest):
     code = "not_a_number"
 
 
+class UnknownOutput(BadRequest):
+    """The request's custom attributes ask for an output that the model doesn't have."""
+
+    code = "unknown_output"
+
+
 class NotFound(ServingError):
     """No such path."""
 
@@ -124,6 +130,16 @@ class PredictionFailed(ServingError):
     """The model raised an exception; the reason is in the log under the request's id."""
 
     code = "prediction_failed"
+
+
+class OwnError(ServingError):
+    """The owner's code answers with a status of its own choice, from 400 to 599."""
+
+    code = "own_error"
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ModelNotReady(ServingError):

@@ -9,17 +9,27 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from gunicorn import glogging
+
 from serving import listeners, logs, metrics, supervision
 from serving.app import SERVICE, WORKER_CLASS
 from serving.handlers.base import ModelFileMissing, UnusableModel
 
+
+class Logger(glogging.Logger):  # type: ignore[misc]
+    """gunicorn's own, without the access log, whose parts it would put together for each request: nginx writes it."""
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        """Write nothing."""
+
+
 BOOT_FAILED = 3  # gunicorn's code for a worker that can't start: its master then ends too
 
-wsgi_app = "serving.app:application"
+wsgi_app = "serving.app:entrance"
 bind = f"unix:{SERVICE.settings.run_dir / 'unused.sock'}"  # each worker has its own socket, but gunicorn wants one
 worker_class = WORKER_CLASS
 workers = SERVICE.settings.workers
-# gthread's, begun when needed: one for each request that may wait or be predicted, and some to answer /ping
+# of Flask's workers, begun when needed: one for each request that may wait or be predicted, and some to answer /ping
 threads = SERVICE.settings.max_waiting + SERVICE.settings.batch_rows + 10
 timeout = 0  # a worker may take its time to load; what takes too long later is up to its watchdog
 # nginx has limits of its own, and refuses what exceeds them in the one form of errors
@@ -29,12 +39,13 @@ graceful_timeout = SERVICE.settings.stop_timeout
 keepalive = 75
 worker_tmp_dir = str(SERVICE.settings.run_dir)
 control_socket_disable = True
+logger_class = Logger
 logconfig_dict = logs.configuration(SERVICE.settings.log_level)
 
 
 def on_starting(server: Any) -> None:
     """Before anything listens: load once and fork later, where the handler allows it."""
-    if SERVICE.handler.preload:
+    if SERVICE.preload:
         _or_end(SERVICE.load)
 
 

@@ -8,14 +8,17 @@ import re
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
+import numpy as np
 import orjson
 
-from serving import codecs, metrics, tables
+from serving import codecs, inference, metrics, openapi, outputs, tables
 from serving.batching import Batcher, require_one_per_row
 from serving.errors import (
     BodyTooLarge,
@@ -24,7 +27,7 @@ from serving.errors import (
     ServingError,
     UnsupportedContentEncoding,
 )
-from serving.handlers.base import Handler, UnusableModel
+from serving.handlers.base import Handler, UnusableModel, fast_path, learn
 from serving.model_handler import ModelHandler
 from serving.settings import Settings
 from serving.watchdog import Watchdog
@@ -43,6 +46,7 @@ METHODS = {
 
 LARGE_BODY = 100_000  # bytes; more take a while to read or write
 MANY_ROWS = 2_000  # predictions; more take a while to write
+QUICK = 0.002  # seconds; a predict that takes no longer may hold up what else its process does
 GZIP = 31  # zlib's number for it
 
 _SAFE_ID = re.compile(r"[\w.:/=+-]{1,128}\Z", re.ASCII)
@@ -88,45 +92,56 @@ class Service(Generic[AnyBatcher]):
 
     def __init__(self, settings: Settings, batcher_type: type[AnyBatcher]) -> None:
         self.settings = settings
-        self.handler = ModelHandler()
+        self.handler: Handler = ModelHandler()
         self.model: Any = None
+        self._outputs: tuple[str, ...] = ()  # what a request may ask for
+        self._description = b""  # of the model's interface, once it is loaded
         self.watchdog = Watchdog(settings)
         self._large = threading.Lock()  # held by the one large body that is read or written at a time
         self.batcher: AnyBatcher = batcher_type(
             self._predict, batch_rows=settings.batch_rows, max_waiting=settings.max_waiting
         )
 
+    @property
+    def preload(self) -> bool:
+        """Whether to load before forking; an owner's script may start threads, which a fork leaves behind."""
+        return self.handler.preload and not inference.script_in(self.settings.model_dir)
+
     def load(self) -> None:
         """Load the model. Raises whatever the handler raises: without its model a process must not live."""
         began = time.monotonic()
-        if self.settings.output:
-            self.handler.output = self.settings.output
-        self.model = load(self.handler, self.settings.model_dir)
+        self.handler, self.model = open_model(self.settings.model_dir, self.settings.output)
         if not (self.settings.batching and self.handler.batching):
             self.batcher.batch_rows = 1
+        measure = partial(quick_rows, self.handler, self.model, self.batcher.batch_rows)
+        self.batcher.quick_rows = fast_path(measure, "a few rows") or 0
         expected = self.handler.row_format or "rows that it doesn't describe"
         log.info("model loaded in %.2f seconds; it expects %s", time.monotonic() - began, expected)
-        if self.settings.example.is_file():
-            self._answer_example(self.settings.example)
+        example = self.settings.example.read_bytes() if self.settings.example.is_file() else None
+        answer = self._answer_example(example) if example is not None else None
+        self._outputs = tuple(dict.fromkeys((self.handler.output, *self.handler.selectable(self.model))))
+        self._description = openapi.document(self.handler, example, answer, self._outputs)
         # what is alive now stays: full collections would stall requests, and would unshare memory after a fork
         gc.collect()
         gc.freeze()
 
-    def _answer_example(self, file: Path) -> None:
-        """Answer the owner's example once: a server that can't is not ready. Raises UnusableModel.
+    def _answer_example(self, example: bytes) -> bytes:
+        """The answer to the owner's example: a server that can't give it is not ready. Raises UnusableModel.
 
         The example also tells the columns that the model doesn't tell.
         """
         try:
-            rows = self.handler.decode(file.read_bytes(), codecs.JSON)
+            rows = self.handler.receive(example, codecs.JSON, codecs.JSON)
             if isinstance(rows, tables.Table) and all(column.ndim == 1 for column in rows.columns.values()):
                 self.handler.row_format = tables.with_example(self.handler.row_format, rows)
             predictions = self.handler.predict(self.model, rows)
             require_one_per_row(predictions, len(rows))
-            self.handler.encode(predictions, codecs.JSON)
+            return self.handler.respond(predictions, codecs.JSON)[0]
         except Exception as error:
             reason = error.message if isinstance(error, ServingError) else f"{type(error).__name__}: {error}"
-            raise UnusableModel(f"the model can't answer {file.name}: {' '.join(reason.split())[:500]}") from error
+            raise UnusableModel(
+                f"the model can't answer {self.settings.example.name}: {' '.join(reason.split())[:500]}"
+            ) from error
 
     def start(self) -> None:
         """Make this process answer; call it after forking."""
@@ -138,34 +153,46 @@ class Service(Generic[AnyBatcher]):
 
     def _predict(self, rows: Any) -> Any:
         with self.watchdog.step("predict", self.batcher.predicting):
-            predictions = self.handler.predict(self.model, rows)
+            if isinstance(rows, tables.Selected):
+                predictions = self.handler.predict_output(self.model, rows.rows, rows.output)
+            else:
+                predictions = self.handler.predict(self.model, rows)
         metrics.count_rows(len(rows))
         return predictions
 
     def begin(self, headers: Headers, body: bytes) -> Invocation:
         """Check and decode a request. Raises ServingError."""
         began = time.perf_counter()
-        accept = codecs.accepted_type(headers.get("Accept"))
-        content_type = codecs.content_type(headers.get("Content-Type"))
+        content_type, accept = self.handler.negotiate(headers.get("Content-Type"), headers.get("Accept"))
         if not self.batcher.alive:
             raise ModelNotReady("the model is not loaded")
         answer = echoed(headers)
+        output = self._requested_output(answer)
         if is_large(headers, body):
             with self._large, self.watchdog.step("decode", [answer[REQUEST_ID]]):
                 body = decompressed(body, headers.get("Content-Encoding"), self.settings.max_body_mb << 20)
-                rows = self.handler.decode(body, content_type)
+                rows = self.handler.receive(body, content_type, accept)
         else:
             with self.watchdog.step("decode", [answer[REQUEST_ID]]):
-                rows = self.handler.decode(body, content_type)
-        return Invocation(answer, accept, rows, began)
+                rows = self.handler.receive(body, content_type, accept)
+        return Invocation(answer, accept, tables.Selected(rows, output) if output else rows, began)
+
+    def _requested_output(self, answer: dict[str, str]) -> str | None:
+        """The output that the request's custom attributes ask for, unless it is the server's own. Raises BadRequest."""
+        attributes = answer.get(ATTRIBUTES)
+        output = outputs.requested(attributes) if attributes else None
+        if output is None or output == self.handler.output:
+            return None
+        outputs.check(output, self._outputs)
+        return output
 
     def finish(self, invocation: Invocation, predictions: Any) -> Reply:
         """Encode the answer. Raises ServingError."""
         with self.watchdog.step("encode", [invocation.request_id]):
-            body = self.handler.encode(predictions, invocation.accept)
+            body, content_type = self.handler.respond(predictions, invocation.accept)
         metrics.count_response(200)
         metrics.observe_request(time.perf_counter() - invocation.began)
-        return Reply(200, body, invocation.headers | {"Content-Type": invocation.accept})
+        return Reply(200, body, invocation.headers | {"Content-Type": content_type})
 
     def ping(self) -> Reply:
         """200 once predictions can be made; never runs one."""
@@ -188,7 +215,32 @@ class Service(Generic[AnyBatcher]):
 
     def openapi(self) -> Reply:
         """The description of this interface."""
-        return Reply(200, Path(__file__).with_name("openapi.json").read_bytes(), {"Content-Type": codecs.JSON})
+        return Reply(200, self._description, {"Content-Type": codecs.JSON})
+
+
+def quick_rows(handler: Handler, model: Any, most: int) -> int:
+    """How many rows are predicted in QUICK seconds, of `most`; 0 if the time depends on more than their number."""
+    # an owner's predict may wait for something
+    if not handler.compiled or not handler.row_format or not _is_ours(type(handler).predict):
+        return 0
+    rows = 1
+    while rows <= most and _seconds_of(handler, model, np.zeros((rows, *handler.row_format.shape))) < QUICK:
+        rows *= 2
+    return min(rows // 2, most)
+
+
+def _is_ours(predict: Callable[..., Any]) -> bool:
+    return predict.__module__.startswith("serving.handlers.")
+
+
+def _seconds_of(handler: Handler, model: Any, rows: np.ndarray) -> float:
+    """How long a predict takes when nothing comes between."""
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        handler.predict(model, rows)
+        taken.append(time.perf_counter() - began)
+    return min(taken)
 
 
 def is_large(headers: Headers, body: bytes) -> bool:
@@ -218,13 +270,23 @@ def decompressed(body: bytes, encoding: str | None, most: int) -> bytes:
     return b"".join(parts)
 
 
+def open_model(model_dir: Path, output: str | None) -> tuple[Handler, Any]:
+    """The model, and who answers for it: the handler, or the functions of the owner's script. Raises what they raise.
+
+    `output` is SERVING_OUTPUT.
+    """
+    handler = ModelHandler()
+    handler.output = output or handler.output
+    script = inference.script_in(model_dir)
+    if not script:
+        return handler, load(handler, model_dir)
+    return inference.open_model(script, handler, model_dir)
+
+
 def load(handler: Handler, model_dir: Path) -> Any:
     """The model, with the handler told what the model says of itself. Raises whatever the handler raises."""
     model = handler.load(model_dir)
-    handler.row_format = handler.describe(model)
-    if handler.allow_missing is None:
-        handler.allow_missing = handler.takes_missing(model)
-    handler.prepare(model)
+    learn(handler, model)
     return model
 
 

@@ -26,7 +26,7 @@ class Settings:
     max_body_mb: int  # SERVING_MAX_BODY_MB: MiB; SageMaker sends at most 25
     request_timeout: int  # SERVING_REQUEST_TIMEOUT: seconds; SageMaker gives up after 60
     stop_timeout: int  # SERVING_STOP_TIMEOUT: seconds for requests in flight; SageMaker kills after 30
-    output: str | None  # SERVING_OUTPUT: what of the model answers, such as predict_proba; default the handler's
+    output: str | None  # SERVING_OUTPUT: what the model answers if a request doesn't choose; default the handler's
     access_log: bool  # SERVING_ACCESS_LOG: one line for each request
     log_level: str  # SERVING_LOG_LEVEL
     run_dir: Path = field(default=Path("/tmp"))  # SERVING_RUN_DIR: sockets and scratch files, set by `serve`
@@ -60,16 +60,16 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     read = _Reader(environment)
     return Settings(
         model_dir=Path(environment.get("SM_MODEL_DIR") or "/opt/ml/model"),
-        port=read.whole("SAGEMAKER_BIND_TO_PORT", 8080, least=1, most=65535),
-        workers=read.whole("SERVING_WORKERS", usable_cpus()),
-        batching=read.switch("SERVING_BATCHING", True),
-        batch_rows=read.whole("SERVING_BATCH_ROWS", 256),
-        max_waiting=read.whole("SERVING_MAX_WAITING", 250),
-        max_body_mb=read.whole("SERVING_MAX_BODY_MB", 25),
-        request_timeout=read.whole("SERVING_REQUEST_TIMEOUT", 60),
-        stop_timeout=read.whole("SERVING_STOP_TIMEOUT", 25),
+        port=read.integer("SAGEMAKER_BIND_TO_PORT", 8080, least=1, most=65535),
+        workers=read.integer("SERVING_WORKERS", usable_cpus()),
+        batching=read.boolean("SERVING_BATCHING", True),
+        batch_rows=read.integer("SERVING_BATCH_ROWS", 256),
+        max_waiting=read.integer("SERVING_MAX_WAITING", 250),
+        max_body_mb=read.integer("SERVING_MAX_BODY_MB", 25),
+        request_timeout=read.integer("SERVING_REQUEST_TIMEOUT", 60),
+        stop_timeout=read.integer("SERVING_STOP_TIMEOUT", 25),
         output=read.name("SERVING_OUTPUT"),
-        access_log=read.switch("SERVING_ACCESS_LOG", True),
+        access_log=read.boolean("SERVING_ACCESS_LOG", True),
         log_level=read.choice("SERVING_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         run_dir=Path(environment.get("SERVING_RUN_DIR") or "/tmp"),
     )
@@ -82,7 +82,7 @@ def usable_cpus() -> int:
 
 
 def _cgroup_cpus() -> float:
-    """The limit that `docker run --cpus` sets (cgroup version 2, then 1); infinite where there is none."""
+    """The limit that `docker run --cpus` sets (cgroup version 2, then 1); infinite if there is none."""
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return math.inf if quota == "max" else int(quota) / int(period)
@@ -102,7 +102,7 @@ class _Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = environment
 
-    def whole(self, name: str, default: int, least: int = 1, most: int = 1_000_000) -> int:
+    def integer(self, name: str, default: int, least: int = 1, most: int = 1_000_000) -> int:
         text = self.environment.get(name) or str(default)
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
             raise SettingError(f"{name}={text!r} is not a whole number from {least} to {most}")
@@ -114,7 +114,7 @@ class _Reader:
             raise SettingError(f"{name}={text!r} is not the name of a method, such as predict_proba")
         return text
 
-    def switch(self, name: str, default: bool) -> bool:
+    def boolean(self, name: str, default: bool) -> bool:
         return self.choice(name, "true" if default else "false", ("true", "false")) == "true"
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from serving import codecs
 from serving.codecs import RowFormat
 from serving.errors import EmptyBody, MalformedBody, NotANumber, WrongColumns
 
-TEXT, NUMBER = "text", "number"  # what a column holds, as far as it is known
+TEXT, NUMBER, DATE = "text", "number", "date"  # what a column holds, as far as it is known
 
 Form = tuple[Any, ...]
 
@@ -45,8 +46,41 @@ class Table:
 Rows = np.ndarray | Table
 
 
-def form(rows: Rows) -> Form:
+class Undivided:
+    """A request or an answer with this many rows that can't be split."""
+
+    __slots__ = ("_rows", "value")
+
+    def __init__(self, value: Any, rows: int) -> None:
+        self.value = value
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, part: slice) -> Undivided:
+        if part != slice(0, self._rows):
+            raise ValueError("the model's outputs have no entry for each row")
+        return self
+
+
+class Selected:
+    """The rows of a request that asks for another output than the server's own; they are predicted alone."""
+
+    __slots__ = ("output", "rows")
+
+    def __init__(self, rows: Any, output: str) -> None:
+        self.rows = rows
+        self.output = output
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def form(rows: Any) -> Form:
     """What two requests must share to be predicted together, so that company never changes a value's type."""
+    if isinstance(rows, Selected):
+        return (object(),)  # equal to no other
     if isinstance(rows, Table):
         return tuple((name, column.dtype, column.shape[1:]) for name, column in rows.columns.items())
     return rows.dtype, rows.shape[1:]
@@ -196,6 +230,8 @@ def _kind(row_format: RowFormat | None, index: int) -> str | None:
 def _column(values: list[Any], index: int, row_format: RowFormat | None, name: str) -> np.ndarray:
     """A column's values in the one type that holds them exactly; gaps are NaN."""
     kind = _kind(row_format, index)
+    if kind == DATE:
+        return _dates(values, index, name)
     types = {type(value) for value in values}
     for line, value in enumerate(values):
         wrong = isinstance(value, list | dict) or (kind == TEXT and not isinstance(value, str | None))
@@ -211,6 +247,28 @@ def _column(values: list[Any], index: int, row_format: RowFormat | None, name: s
     column = np.empty(len(values), dtype=object)
     column[:] = [math.nan if value is None else value for value in values]
     return column
+
+
+def _dates(values: list[Any], index: int, name: str) -> np.ndarray:
+    """Dates as text in ISO 8601, without a time zone: the model was trained on such."""
+    dates: list[datetime | None] = []
+    for line, value in enumerate(values):
+        date = None if value is None else _date(value)
+        dates.append(date)
+        if value is not None and date is None:
+            place = f"row {line + 1}, column {index + 1} ({name})"
+            raise NotANumber(
+                f"{place}: {str(value)[:40]!r} is not a date without time zone such as 2026-01-31T12:30:00"
+            )
+    return np.array(dates, dtype="datetime64[us]")
+
+
+def _date(value: Any) -> datetime | None:
+    try:
+        date = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return None if date.tzinfo else date
 
 
 def _integers(values: list[int]) -> np.ndarray:

@@ -11,17 +11,36 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
 
 PERIOD = 0.5  # seconds between two looks
-ALARM = 5  # seconds after which the timer of a process that hangs as a whole is set anew
+ALARM = 5  # seconds after which the timer of a process that hangs as a whole is set again
 
 Waiting = Callable[[], list[str]]
+
+
+Note = tuple[float, str, Sequence[str]]  # since when, what, and for which requests
+
+
+class Step:
+    """Is noted while it lasts. A class, because a generator of contextlib's costs each request microseconds."""
+
+    __slots__ = ("_note", "_steps", "_thread")
+
+    def __init__(self, steps: dict[int, Note], note: Note) -> None:
+        self._steps = steps
+        self._note = note
+        self._thread = threading.get_ident()
+
+    def __enter__(self) -> None:
+        self._steps[self._thread] = self._note
+
+    def __exit__(self, *raised: object) -> None:
+        del self._steps[self._thread]
 
 
 class Watchdog:
@@ -29,17 +48,11 @@ class Watchdog:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._steps: dict[int, tuple[float, str, Sequence[str]]] = {}  # by thread
+        self._steps: dict[int, Note] = {}  # by thread
 
-    @contextmanager
-    def step(self, name: str, request_ids: Sequence[str]) -> Iterator[None]:
+    def step(self, name: str, request_ids: Sequence[str]) -> Step:
         """Mark what this thread does, and for which requests."""
-        thread = threading.get_ident()
-        self._steps[thread] = (time.monotonic(), name, request_ids)
-        try:
-            yield
-        finally:
-            del self._steps[thread]
+        return Step(self._steps, (time.monotonic(), name, request_ids))
 
     def start(self, waiting: Waiting) -> None:
         """Watch this process from now on. `waiting` tells the ids of the requests whose turn has not come."""

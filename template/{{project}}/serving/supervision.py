@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import NoReturn
 
 KEPT_LINES = 400  # of a child's output, to tell why it ended
+LEVEL = re.compile(r"\b(DEBUG|INFO|WARN|ERROR|CRITICAL|FATAL)(ING)?\b")
+LEVELS = {"WARN": "warning", "CRITICAL": "error", "FATAL": "error"}  # those that have another name here
+PING = re.compile(r'"(GET|POST) /(ping|health) HTTP/[\d.]+"? 200')  # uvicorn's line for one that is well
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -121,10 +124,18 @@ def wrapped(text: str, child: Child) -> bytes:
     """The log entry of a child's line."""
     if "initgroups(root, 0) failed" in text:
         return b""  # nginx without capabilities, which serves all the same: it is root and stays so
+    if PING.search(text):
+        return b""  # one every few seconds would hide the rest
     if child.name == "nginx":
         text = re.sub(r"\?[^\s\"]*", "", text)  # what callers ask for may be private; nginx quotes it in its errors
     child.lines.append(text)
-    return log_line("warning" if child.name == "nginx" else "info", text, child.name)
+    return log_line("warning" if child.name == "nginx" else level_of(text), text, child.name)
+
+
+def level_of(text: str) -> str:
+    """The level that a line itself names near its beginning, such as `(APIServer pid=1) ERROR 11-22 ...`; else info."""
+    found = LEVEL.search(text[:80])
+    return LEVELS.get(found[1], found[1].lower()) if found else "info"
 
 
 def texts(line: bytes) -> Iterator[str]:
@@ -189,7 +200,8 @@ def nginx_command(template: Path, run_dir: Path, access_log: bool, values: Mappi
     filled = {
         # as root, nginx's workers would become another user that can't reach the run directory
         "user": "user root;" if os.geteuid() == 0 else "",
-        "access_log": "/dev/stdout json if=$loggable buffer=32k flush=1s" if access_log else "off",
+        # nginx's processes share a pipe, in which only writes of up to 4 KiB (PIPE_BUF of Linux) stay whole
+        "access_log": "/dev/stdout json if=$loggable buffer=4k flush=1s" if access_log else "off",
         **values,
     }
     configuration = run_dir / "nginx.conf"

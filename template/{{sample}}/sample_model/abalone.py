@@ -1,4 +1,4 @@
-"""The Abalone data and what the three trainings share: reading, splitting, judging and keeping the model."""
+"""The Abalone data and what all trainings share: reading, splitting, judging and keeping the model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COLUMNS = (
 )
 SEX = {"M": 0, "F": 1, "I": 2}
 SEED = 42
-LEAST_R2 = 0.4  # all three models reach 0.5; less means that something is wrong with the training
+LEAST_R2 = 0.4  # all models reach 0.5; less means that something is wrong with the training
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read() -> Split:
     if found != SHA256:
         sys.exit(
             f"sample_model/abalone.data is not the original (sha256 {found[:12]}..., not {SHA256[:12]}...): "
-            "type git checkout sample_model/abalone.data"
+            "run git checkout sample_model/abalone.data"
         )
     table = np.array(
         [[SEX[sex], *map(float, measures)] for sex, *measures in csv.reader(content.decode().splitlines())]

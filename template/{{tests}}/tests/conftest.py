@@ -1,4 +1,4 @@
-"""What the tests share. Type do/test --pytest to run them."""
+"""What the tests share. Run do/test --pytest to run them."""
 
 from __future__ import annotations
 

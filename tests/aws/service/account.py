@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,10 @@ from typing import Any
 
 import boto3
 
-from tests.aws.service import checks, layers, protocols
+from tests.aws.service import authorization, checks, layers, protocols
+from tests.aws.service.asynchronous import AsyncInvocations
+from tests.aws.service.authorization import Caller
+from tests.aws.service.boundaries import Boundaries
 from tests.aws.service.boundary import forward
 from tests.aws.service.buckets import Buckets
 from tests.aws.service.builds import Builds
@@ -22,6 +26,7 @@ from tests.aws.service.layers import Layers
 from tests.aws.service.protocols import Answer, Call, Request, ServiceError
 from tests.aws.service.quotas import Quotas
 from tests.aws.service.registry import Registry
+from tests.aws.service.scans import Scans
 
 ID = "123456789012"  # moto's
 REGION = "us-east-1"
@@ -47,23 +52,42 @@ class Account:
     url: str  # what the verbs take for AWS
     calls: list[Call] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)  # requests that AWS would not understand
+    caller: Caller = field(default_factory=Caller)  # who runs the verbs
 
     def __post_init__(self) -> None:
         self._refusals: dict[str, Refusal] = {}
         self._watchers: dict[str, Callable[[Call], object]] = {}
+        self.asynchronous = AsyncInvocations(self)
+        self.boundaries = Boundaries()
+        self.lost: Counter[str] = Counter()  # answers to come that get lost
         self.buckets = Buckets()
         self.builds = Builds(self)
         self.endpoints = Endpoints(self)
         self.layers = Layers(self.url)
         self.quotas = Quotas()
         self.registry = Registry()
-        self._fakes = (self.buckets, self.builds, self.endpoints, self.layers, self.quotas, self.registry)
+        self.scans = Scans()
+        self._fakes = (
+            self.asynchronous,
+            self.boundaries,
+            self.buckets,
+            self.builds,
+            self.endpoints,
+            self.layers,
+            self.quotas,
+            self.registry,
+            self.scans,
+        )
 
     def refuse(
         self, operation: str, times: int = 1, code: str = "AccessDeniedException", message: str = "", status: int = 400
     ) -> None:
         """Answer an operation, such as `codebuild:CreateProject`, with an error; `times=-1` is always."""
         self._refusals[operation] = Refusal(times, ServiceError(code, message or f"{operation} is refused", status))
+
+    def lose_answer(self, operation: str) -> None:
+        """Carry the next call of an operation out, and break the connection instead of answering."""
+        self.lost[operation] += 1
 
     def after(self, operation: str, action: Callable[[Call], object]) -> None:
         """Call a function each time that an operation has been carried out, before its caller has the answer."""
@@ -101,7 +125,9 @@ class Account:
         events = [{"timestamp": now + number, "message": line} for number, line in enumerate(lines)]
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
-    def put_image(self, repository: str, tag: str, region: str = REGION, architecture: str = "amd64") -> str:
+    def put_image(
+        self, repository: str, tag: str, region: str = REGION, architecture: str = "amd64", salt: str = ""
+    ) -> str:
         """Push an image; its digest."""
         config = {
             "mediaType": "application/vnd.docker.container.image.v1+json",
@@ -112,7 +138,9 @@ class Account:
             "schemaVersion": 2,
             "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
             "config": config,
-            "layers": [{"digest": f"sha256:{hashlib.sha256(f'{tag} {architecture}'.encode()).hexdigest()}", "size": 1}],
+            "layers": [
+                {"digest": f"sha256:{hashlib.sha256(f'{tag} {architecture}{salt}'.encode()).hexdigest()}", "size": 1}
+            ],
         }
         ecr = self.client("ecr", region)
         pushed = ecr.put_image(
@@ -142,10 +170,14 @@ class Account:
             return protocols.error(call, ServiceError("InternalError", "the stand-in of AWS failed"))
         if call.name in self._watchers:
             self._watchers[call.name](call)
+        if self.lost[call.name]:
+            self.lost[call.name] -= 1
+            return protocols.NO_ANSWER
         return answer
 
     def _carry_out(self, call: Call, request: Request) -> Answer:
         self._check(call)
+        self.caller.require(authorization.demands(call, self))
         refusal = self._refusals.get(call.name)
         if refusal and refusal.times:
             refusal.times -= 1

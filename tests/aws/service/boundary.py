@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from werkzeug.datastructures import Headers
 
-from tests.aws.service.protocols import Answer, Request
+from tests.aws.service.protocols import NO_ANSWER, Answer, Request
 
 Responder = Callable[[Request], Answer]
 
@@ -43,6 +43,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         assert self.server.respond, "no test is running"
         answer = self.server.respond(Request(self.command, self.path, Headers([*self.headers.items()]), body))
+        if answer == NO_ANSWER:
+            self.close_connection = True
+            return
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in HOP_BY_HOP:

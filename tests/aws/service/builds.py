@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
 from tests.aws.service.protocols import Call, ServiceError
@@ -58,8 +59,15 @@ class Builds:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._builds: dict[str, Build] = {}
+        self._tokens: dict[str, tuple[dict[str, Any], str]] = {}
         self.ending = Ending()
+        self.salt = ""  # what makes the next image another one
         self.output: dict[str, list[str]] = {"BUILD": ["#1 building", "#2 pushing"]}  # lines by phase
+
+    @property
+    def count(self) -> int:
+        """How many builds were started."""
+        return len(self._builds)
 
     def fail(self, phase: str, message: str, lines: list[str], status: str = "FAILED") -> None:
         """Let the builds that are started from now on fail in this phase, having written these lines."""
@@ -67,7 +75,17 @@ class Builds:
         self.output = {phase: lines}
 
     def StartBuild(self, call: Call) -> dict[str, Any]:
+        """Start a build; the same token within five minutes is the same build.
+
+        https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html
+        """
         name = call.parameters["projectName"]
+        token = call.parameters.get("idempotencyToken")
+        if token in self._tokens:
+            before, identity = self._tokens[token]
+            if before != call.parameters:
+                raise ServiceError("InvalidInputException", "The idempotency token was used with other parameters")
+            return {"build": self._described(self._builds[identity])}
         project = self._projects(call).get(name)
         if not project:
             raise ServiceError("ResourceNotFoundException", f"Project cannot be found: {name}")
@@ -77,6 +95,8 @@ class Builds:
         environment = environment | {"environmentVariables": variables}
         build = Build(name, len(self._builds) + 1, environment, call.region, self.ending)
         self._builds[build.identity] = build
+        if token:
+            self._tokens[token] = call.parameters, build.identity
         return {"build": self._described(build)}
 
     def BatchGetBuilds(self, call: Call) -> dict[str, Any]:
@@ -120,8 +140,7 @@ class Builds:
         if build.status != "IN_PROGRESS":
             return
         if len(build.phases) == len(PHASES):
-            self._push(build)
-            build.status = "SUCCEEDED"
+            build.status = "SUCCEEDED" if self._push(build) else "FAILED"
             return
         phase = PHASES[len(build.phases)]
         build.phases.append(phase)
@@ -131,11 +150,20 @@ class Builds:
         if phase == build.ending.phase:
             build.status = build.ending.status
 
-    def _push(self, build: Build) -> None:
-        """What buildspec.yml does at the end."""
+    def _push(self, build: Build) -> bool:
+        """What buildspec.yml does at the end. A tag that cannot be overwritten is pushed once, whoever is first."""
         if uri := build.variables.get("REPOSITORY_URI"):
             repository, tag = uri.partition("/")[2], build.variables["IMAGE_TAG"]
-            self._account.put_image(repository, tag, build.region, build.architecture)
+            try:
+                self._account.put_image(repository, tag, build.region, build.architecture, self.salt)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in (
+                    "ImageTagAlreadyExistsException",
+                    "ImageAlreadyExistsException",
+                ):
+                    raise
+                return False
+        return True
 
     def _described(self, build: Build) -> dict[str, Any]:
         arn = f"arn:{_partition(build.region)}:codebuild:{build.region}:123456789012:build/{build.identity}"

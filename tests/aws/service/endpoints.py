@@ -1,9 +1,14 @@
-"""Stands in for SageMaker's endpoints and their configurations: moto knows few instance types and no UpdateEndpoint."""
+"""Stands in for SageMaker's endpoints and their configurations: moto knows few instance types and no UpdateEndpoint.
+
+Alarms end updates as AWS documents it:
+https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
     from tests.aws.service.account import Account
 
 Row = dict[str, Any]
+Metrics = Mapping[str, float]  # what CloudWatch measures of a fleet, by the name of the metric
 
 
 @dataclass
@@ -40,20 +46,49 @@ class Endpoint:
 
 
 class Endpoints:
-    """The endpoints of an account, and what a test says about how they go."""
+    """The endpoints of an account, region by region, and what a test says about how they go."""
 
     service = "sagemaker"
 
     def __init__(self, account: Account) -> None:
-        self._account = account
-        self.configs: dict[str, Row] = {}
-        self.endpoints: dict[str, Endpoint] = {}
+        self.account = account
+        self._regions: dict[str, Region] = {}
         self.tags: dict[str, dict[str, str]] = {}  # by ARN
         self.ending = Ending()
+        self.measured: Callable[[Row], Metrics] = lambda config: {}  # of the fleet with this configuration
 
     def end(self, status: str, reason: str = "", lines: list[str] | None = None) -> None:
         """Let endpoints that are created or updated from now on end so."""
         self.ending = Ending(status, reason, lines or [])
+
+    def of(self, region: str) -> Region:
+        """What is in a region."""
+        return self._regions.setdefault(region, Region(self))
+
+    @property
+    def endpoints(self) -> dict[str, Endpoint]:
+        """The endpoints in the region of most tests."""
+        return self.of("us-east-1").endpoints
+
+    @property
+    def configs(self) -> dict[str, Row]:
+        """Their configurations."""
+        return self.of("us-east-1").configs
+
+    def __getattr__(self, operation: str) -> Callable[[Call], Row]:
+        if operation.startswith("_") or not hasattr(Region, operation):
+            raise AttributeError(operation)
+        return lambda call: getattr(self.of(call.region), operation)(call)
+
+
+class Region:
+    """The endpoints of a region. Its methods with capitals are operations of SageMaker."""
+
+    def __init__(self, shared: Endpoints) -> None:
+        self._shared = shared
+        self._account = shared.account
+        self.configs: dict[str, Row] = {}
+        self.endpoints: dict[str, Endpoint] = {}
 
     def CreateEndpointConfig(self, call: Call) -> Row:
         name = call.parameters["EndpointConfigName"]
@@ -90,7 +125,10 @@ class Endpoints:
         arn = _arn(call, "endpoint", name)
         creating = self._step("Creating", config)
         self.endpoints[name] = Endpoint(
-            arn, time.time(), config, deque([creating, creating, self._last(call, name, config, config)])
+            arn,
+            time.time(),
+            config,
+            deque([creating, creating, self._last(call, name, config, config, self._shared.ending)]),
         )
         self._tag(arn, call.parameters.get("Tags", []))
         return {"EndpointArn": arn}
@@ -101,12 +139,13 @@ class Endpoints:
         endpoint = self._endpoint(name)
         status = endpoint.steps[0]["EndpointStatus"]
         if status != "InService":
-            raise ServiceError("ValidationException", f"Cannot update endpoint {name} while it is {status}.")
+            raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
         old = endpoint.config
+        ending = self._ended_by_an_alarm(call, name, config, old) or self._shared.ending
         steps = [self._step("Updating", old), self._step("Updating", old)]
-        if self.ending.status == "RolledBack":
+        if ending.status == "RolledBack":
             steps.append(self._step("RollingBack", old))
-        endpoint.steps = deque([*steps, self._last(call, name, config, old)])
+        endpoint.steps = deque([*steps, self._last(call, name, config, old, ending)])
         return {"EndpointArn": endpoint.arn}
 
     def DescribeEndpoint(self, call: Call) -> Row:
@@ -141,20 +180,47 @@ class Endpoints:
 
     def ListTags(self, call: Call) -> Row:
         arn = call.parameters["ResourceArn"]
-        if arn not in self.tags:
+        if arn not in self._shared.tags:
             return {"Tags": self._account.client("sagemaker", call.region).list_tags(ResourceArn=arn)["Tags"]}
-        return {"Tags": [{"Key": key, "Value": value} for key, value in self.tags[arn].items()]}
+        return {"Tags": [{"Key": key, "Value": value} for key, value in self._shared.tags[arn].items()]}
 
-    def _last(self, call: Call, name: str, config: str, old: str) -> Row:
+    def _ended_by_an_alarm(self, call: Call, endpoint: str, new: str, old: str) -> Ending | None:
+        """How an update ends that an alarm rolls back; None where none does. Raises ServiceError for an unknown alarm.
+
+        An alarm of the endpoint sees the old fleet beside the new one: "if your old fleet trips the alarm during a
+        deployment, SageMaker AI terminates your deployment". One with the dimension EndpointConfigName sees only the
+        fleet of that configuration.
+        """
+        rollback = call.parameters.get("DeploymentConfig", {}).get("AutoRollbackConfiguration", {})
+        cloudwatch = self._account.client("cloudwatch", call.region)
+        for name in [alarm["AlarmName"] for alarm in rollback.get("Alarms", [])]:
+            found = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+            if not found:
+                raise ServiceError("ValidationException", f"Could not find alarm {name}.")
+            if found[0]["StateValue"] == "ALARM" or any(self._trips(found[0], endpoint, fleet) for fleet in (old, new)):
+                return Ending("RolledBack", f"Alarm {name} is in ALARM state")
+        return None
+
+    def _trips(self, alarm: Row, endpoint: str, fleet: str) -> bool:
+        """Whether what is measured of a fleet is over the threshold of an alarm that sees it."""
+        config = self._config(fleet)
+        variant = config["ProductionVariants"][0]["VariantName"]
+        seen = {"EndpointName": endpoint, "VariantName": variant, "EndpointConfigName": fleet}
+        measured = self._shared.measured(config).get(alarm["MetricName"], 0)
+        return measured > alarm["Threshold"] and all(
+            seen.get(dimension["Name"]) == dimension["Value"] for dimension in alarm["Dimensions"]
+        )
+
+    def _last(self, call: Call, name: str, config: str, old: str, ending: Ending) -> Row:
         """How it ends; what its container wrote is in the log by then."""
-        if self.ending.lines:
+        if ending.lines:
             stream = f"AllTraffic/i-{len(self._account.calls):017x}"
-            self._account.write_log(f"/aws/sagemaker/Endpoints/{name}", stream, self.ending.lines, call.region)
-        if self.ending.status == "RolledBack":
-            return self._step("InService", old) | {"FailureReason": self.ending.reason}
-        if self.ending.status == "InService":
+            self._account.write_log(f"/aws/sagemaker/Endpoints/{name}", stream, ending.lines, call.region)
+        if ending.status == "RolledBack":
+            return self._step("InService", old) | {"FailureReason": ending.reason}
+        if ending.status == "InService":
             return self._step("InService", config)
-        return self._step(self.ending.status, config) | {"FailureReason": self.ending.reason}
+        return self._step(ending.status, config) | {"FailureReason": ending.reason}
 
     def _step(self, status: str, config: str) -> Row:
         variants = [
@@ -180,7 +246,7 @@ class Endpoints:
         return self.endpoints[name]
 
     def _tag(self, arn: str, tags: list[dict[str, str]]) -> None:
-        self.tags.setdefault(arn, {}).update({tag["Key"]: tag["Value"] for tag in tags})
+        self._shared.tags.setdefault(arn, {}).update({tag["Key"]: tag["Value"] for tag in tags})
 
 
 def _exists(models: Any, name: str) -> bool:

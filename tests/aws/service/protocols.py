@@ -73,6 +73,9 @@ class Answer:
     body: bytes
 
 
+NO_ANSWER = Answer(0, {}, b"")  # the connection breaks
+
+
 class ServiceError(Exception):
     """An error that a service answers with."""
 
@@ -133,6 +136,7 @@ def _route(model: ServiceModel, request: Request) -> tuple[OperationModel, dict[
         needed = [*(shape.required_query_args if shape else ())]
         fits = (
             found
+            and not operation.deprecated
             and trait.method == request.method
             and all(request.query.get(key) == value for key, value in trait.query_args.items())
             and all(key in request.query for key in needed)

@@ -16,20 +16,25 @@ sys.path.insert(0, ".")  # the project that the script runs in
 sys.path.append("code")
 
 from serving import batching, codecs, service
+from serving.handlers.base import Handler
 from serving.model_handler import ModelHandler
 
 Answer = Callable[[bytes, str], Any]
 
 
-def serve(folder: Path) -> Answer:
-    """A function that answers a body with the model in `folder`, alone and in the company of the same request."""
-    handler = ModelHandler()
+def serve(folder: Path, owners: type[Handler] = ModelHandler, **attributes: Any) -> Answer:
+    """A function that answers a body with the model in `folder`, alone and in the company of the same request.
+
+    `owners`: the class of its owner; `attributes`: what is set in it.
+    """
+    handler = owners()
+    vars(handler).update(attributes)
     loaded = service.load(handler, folder)
 
     def answer(body: bytes, content_type: str) -> Any:
         rows = handler.decode(body, content_type)
         batcher = batching.Batcher(lambda rows: handler.predict(loaded, rows), batch_rows=10_000, max_waiting=9)
-        waiting = [batching.Waiting(rows, None) for _ in range(2 if handler.batching else 1)]
+        waiting = [batching.PendingRequest(rows, None) for _ in range(2 if handler.batching else 1)]
         batcher._predict_together(waiting)
         alone, *others = [json.loads(handler.encode(one.answer(), codecs.JSON))["predictions"] for one in waiting]
         assert others in ([], [alone]), f"{others} in company, {alone} alone"

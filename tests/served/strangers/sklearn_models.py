@@ -16,6 +16,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn import (
     cluster,
     compose,
@@ -38,6 +39,7 @@ from sklearn import (
     svm,
     tree,
 )
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import KNNImputer, SimpleImputer
@@ -45,6 +47,10 @@ from sklearn.impute import KNNImputer, SimpleImputer
 sys.path.insert(0, str(Path(__file__).parent))
 
 from comparing import difference, plain, serve
+
+from serving import codecs, service
+from serving.errors import BadRequest
+from serving.model_handler import ModelHandler
 
 random = np.random.default_rng(0)
 N = 120
@@ -64,6 +70,7 @@ GAPS = FRAME.copy()
 GAPS.loc[::5, "city"] = np.nan
 GAPS.loc[::7, "age"] = np.nan
 PRICE = FRAME.age * 2 + (FRAME.city == "Bern") * 3 + (FRAME.zip == 3000) - FRAME.member
+DATED = FRAME[["city"]].assign(joined=pd.to_datetime(random.choice(["2024-01-05", "2022-07-01"], N)))
 TEXTS = [f"{word} day {i % 3}" for i, word in enumerate(["good", "bad", "fine", "awful"] * 30)]
 BIG = np.array([2**53, 2**53 + 1] * 60).reshape(-1, 1)
 
@@ -81,6 +88,35 @@ def one_hot(**options: Any) -> preprocessing.OneHotEncoder:
 def as_text(values: Any) -> Any:
     """Codes as text, as owners turn them into categories."""
     return values.astype(str)
+
+
+def as_days(table: pd.DataFrame) -> pd.DataFrame:
+    """How owners turn dates into numbers."""
+    return pd.DataFrame({"day": table["joined"].dt.dayofyear, "year": table["joined"].dt.year})
+
+
+def in_lower_case(texts: Any) -> list[str]:
+    return [text.lower() for text in texts]
+
+
+class Old(BaseEstimator, TransformerMixin):
+    """A transformer of the owner's, which tells nothing of its columns and finds them by their names."""
+
+    def fit(self, rows: pd.DataFrame, target: Any = None) -> Old:
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> Any:
+        return rows[["age"]].assign(bern=rows["city"].eq("Bern")).to_numpy(float)
+
+
+class First(BaseEstimator, RegressorMixin):
+    """An estimator of the owner's, which answers with a plain list."""
+
+    def fit(self, rows: Any, target: Any) -> First:
+        return self
+
+    def predict(self, rows: Any) -> list[float]:
+        return [float(row[0]) for row in np.asarray(rows)]
 
 
 def typed_models() -> Iterator[tuple[str, Any, pd.DataFrame | list[Any] | np.ndarray]]:
@@ -129,6 +165,43 @@ def typed_models() -> Iterator[tuple[str, Any, pd.DataFrame | list[Any] | np.nda
         pipeline.make_pipeline(ids, linear_model.Ridge()).fit(frame_of_ids, Y),
         frame_of_ids,
     )
+    cleaned = pipeline.make_pipeline(
+        preprocessing.FunctionTransformer(in_lower_case), TfidfVectorizer(), linear_model.LogisticRegression()
+    )
+    yield "texts that a function cleans", cleaned.fit(TEXTS, LABELS), TEXTS
+    grams = pipeline.FeatureUnion([("words", TfidfVectorizer()), ("letters", TfidfVectorizer(analyzer="char"))])
+    yield (
+        "texts in two ways",
+        pipeline.make_pipeline(grams, linear_model.LogisticRegression()).fit(TEXTS, LABELS),
+        TEXTS,
+    )
+    without = GAPS[["city", "income"]].astype(object).where(GAPS[["city", "income"]].notna(), None)
+    filled = columns(
+        (pipeline.make_pipeline(SimpleImputer(missing_values=None, strategy="most_frequent"), one_hot()), ["city"]),
+        ("passthrough", ["income"]),
+    )
+    yield "gaps of None", pipeline.make_pipeline(filled, linear_model.Ridge()).fit(without, PRICE), without
+    yield (
+        "dates as categories",
+        pipeline.make_pipeline(columns((one_hot(), ["joined", "city"])), linear_model.Ridge()).fit(DATED, PRICE),
+        DATED,
+    )
+    yield (
+        "dates for the owner's code",
+        pipeline.make_pipeline(
+            columns((preprocessing.FunctionTransformer(as_days), ["joined"]), (one_hot(), ["city"])),
+            linear_model.Ridge(),
+        ).fit(DATED, PRICE),
+        DATED,
+    )
+    stacked = ensemble.StackingClassifier(
+        [
+            ("a", pipeline.make_pipeline(plain, linear_model.LogisticRegression())),
+            ("b", pipeline.make_pipeline(flags, tree.DecisionTreeClassifier())),
+        ],
+        cv=3,
+    )
+    yield "stacking over pipelines", stacked.fit(FRAME, LABELS), FRAME
     words = pipeline.make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()).fit(TEXTS, LABELS)
     yield "raw texts", words, TEXTS
     in_frame = FRAME.assign(note=TEXTS)
@@ -209,6 +282,11 @@ def numeric_models() -> Iterator[tuple[str, Any, np.ndarray]]:
     yield "two outputs of text", ensemble.RandomForestClassifier(10).fit(X, names), X
     yield "MultiOutputRegressor", multioutput.MultiOutputRegressor(linear_model.Ridge()).fit(X, both), X
     yield "forest of one class", ensemble.RandomForestClassifier(10).fit(X, np.zeros(N)), X
+    yield "a list of the owner's code", First().fit(X, Y), X
+    several = sparse.csr_matrix(np.column_stack([Y > 0, X[:, 0] > 0]).astype(int))
+    yield "sparse labels", multiclass.OneVsRestClassifier(linear_model.LogisticRegression()).fit(X, several), X
+    chain = multioutput.ClassifierChain(linear_model.LogisticRegression())
+    yield "a chain of classifiers", chain.fit(X, np.column_stack([Y > 0, X[:, 0] > 0]).astype(int)), X
     yield "one column", linear_model.Ridge().fit(X[:, :1], Y), X[:, :1]
     yield "isotonic", isotonic.IsotonicRegression().fit(X[:, 0], Y), np.clip(X[:, :1], X[:, 0].min(), X[:, 0].max())
     gaps = X.copy()
@@ -231,11 +309,67 @@ def compare(model: Any, rows: Any) -> str:
     folder = Path(tempfile.mkdtemp())
     joblib.dump(model, folder / "model.joblib")
     if not isinstance(rows, pd.DataFrame):
-        return difference(serve(folder), lambda part: model.predict(rows[part]), plain(rows), None)
-    values = json.loads(rows.to_json(orient="values", double_precision=15))
-    return difference(serve(folder), lambda part: model.predict(rows[part]), values, list(rows.columns))
+        found = difference(serve(folder), lambda part: dense(model.predict(rows[part])), plain(rows), None)
+        return found or other_outputs(folder, model, rows[:7], plain(rows[:7]))
+    values = json.loads(rows.to_json(orient="values", double_precision=15, date_format="iso", date_unit="s"))
+    found = difference(serve(folder), lambda part: model.predict(rows[part]), values, list(rows.columns))
+    return found or other_outputs(folder, model, rows[:7], values[:7])
+
+
+def other_outputs(folder: Path, model: Any, rows: Any, values: list[Any]) -> str:
+    """What is answered otherwise to requests that choose their output."""
+    handler = ModelHandler()
+    loaded = service.load(handler, folder)
+    body = json.dumps({"instances": values}).encode()
+    for output in {*handler.selectable(loaded)} - {"predict"}:
+        try:
+            seen = handler.encode(
+                handler.predict_output(loaded, handler.decode(body, codecs.JSON), output), codecs.JSON
+            )
+        except BadRequest:
+            if output != "class_probabilities" or np.ndim(model.predict(rows)) == 1:
+                raise
+            continue
+        wanted = json.loads(codecs.encode(expected_of(model, output, rows), codecs.JSON))
+        if json.loads(seen) != wanted:
+            return f"{output}: {seen!r} in place of {wanted}"
+    return ""
+
+
+def expected_of(model: Any, output: str, rows: Any) -> Any:
+    """What the model itself has to say."""
+    if output != "class_probabilities":
+        answers = dense(getattr(model, output)(rows))
+        return {f"output_{i}": one for i, one in enumerate(answers)} if isinstance(answers, list) else answers
+    named = [
+        dict(zip(map(str, model.classes_.tolist()), row, strict=True)) for row in model.predict_proba(rows).tolist()
+    ]
+    return {"label": model.predict(rows), "probabilities": np.array(named, dtype=object)}
+
+
+def dense(answers: Any) -> Any:
+    return answers.toarray() if hasattr(answers, "toarray") else answers
+
+
+def by_place(rows: list[Any]) -> str:
+    """What is not refused of rows without names, and of names that can't be matched, by models that tell no columns."""
+    folder = Path(tempfile.mkdtemp())
+    joblib.dump(pipeline.make_pipeline(Old(), linear_model.Ridge()).fit(FRAME, PRICE), folder / "model.joblib")
+    asked = [(serve(folder), {"instances": rows}, "send records")]
+    other = Path(tempfile.mkdtemp())
+    joblib.dump(First().fit(FRAME[["age", "income"]], PRICE), other / "model.joblib")
+    records = [{"income": 1.0, "age": 2.0}]
+    asked.append((serve(other), {"instances": records}, "takes its columns by place"))
+    for answer, document, reason in asked:
+        try:
+            return f"{answer(json.dumps(document).encode(), codecs.JSON)} in place of a refusal"
+        except BadRequest as error:
+            if reason not in str(error):
+                return str(error)
+    return ""
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps({name: compare(model, rows) for name, model, rows in (*typed_models(), *numeric_models())}))
+    found = {name: compare(model, rows) for name, model, rows in (*typed_models(), *numeric_models())}
+    print(json.dumps({**found, "rows that can't be matched": by_place(FRAME[["age", "zip"]].to_numpy().tolist())}))

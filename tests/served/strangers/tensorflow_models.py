@@ -84,7 +84,7 @@ def loaded(model_dir: Path, handler: Any = None) -> Callable[[Any, str], Any]:
     def answer(request: Any, content_type: str) -> Any:
         rows = handler.decode(body_of(request), content_type)
         batcher = batching.Batcher(lambda rows: handler.predict(model, rows), batch_rows=10_000, max_waiting=9)
-        waiting = [batching.Waiting(rows, None) for _ in range(3 if handler.batching else 1)]
+        waiting = [batching.PendingRequest(rows, None) for _ in range(3 if handler.batching else 1)]
         batcher._predict_together(waiting)
         alone, *others = [json.loads(handler.encode(one.answer(), codecs.JSON)) for one in waiting]
         for other in others:
@@ -304,9 +304,11 @@ def requests_of_different_lengths_are_not_stacked() -> str:
     rows = [random.normal(size=(2, length, 2)).round(3) for length in (2, 7, 7, 4)]
     batcher = batching.Batcher(lambda rows: handler.predict(served, rows), batch_rows=99, max_waiting=9)
     batcher.start()
-    waiting = [batching.Waiting(handler.decode(json.dumps(one.tolist()).encode(), codecs.JSON), None) for one in rows]
+    waiting = [
+        batching.PendingRequest(handler.decode(json.dumps(one.tolist()).encode(), codecs.JSON), None) for one in rows
+    ]
     for one in waiting:
-        batcher._admit(one)
+        batcher._enqueue(one)
     sizes = [len(batcher._predict_next_batch()) for _ in range(3)]
     seen = [one.answer().tolist() for one in waiting]
     wanted = [model.predict(one, verbose=0).tolist() for one in rows]

@@ -1,1 +1,1 @@
-"""The default behaviour for each framework; `model_handler.py` builds on one of them."""
+"""The default behavior for each framework; `model_handler.py` builds on one of them."""

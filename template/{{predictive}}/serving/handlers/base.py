@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from serving import codecs
+from serving import bodies, codecs
 from serving.codecs import RowFormat
 
 log = logging.getLogger(__name__)
+
+OURS = "serving.handlers."  # modules of the template, not of the project's owner
 
 
 class ModelFileMissing(Exception):
@@ -28,9 +31,11 @@ class Handler(ABC):
     """Turns requests into predictions. `model_handler.py` overrides what differs for its model."""
 
     allow_missing: bool | None = None  # take null, empty cells and NaN as missing values; None: if the model does
-    output = "predict"  # what of the model answers, such as predict_proba; SERVING_OUTPUT overrides it
+    output = "predict"  # what of the model answers, such as predict_proba; see SERVING_OUTPUT
     batching = True  # predict waiting requests together; see SERVING_BATCHING
+    compiled = False  # `predict` never leaves compiled code, so that its time only depends on how many rows there are
     preload: ClassVar[bool] = False  # load once and fork, so that the processes share the model's memory
+    also_reads: tuple[str, ...] = ()  # content types that `bodies` turns into one of codecs.KNOWN
     row_format: RowFormat | None = None  # what `decode` checks rows against; set from `describe` after loading
 
     @abstractmethod
@@ -44,6 +49,20 @@ class Handler(ABC):
         Raise serving.errors.BadRequest to refuse rows; any other exception is logged and answered with 500.
         """
 
+    def outputs(self, model: Any) -> tuple[str, ...]:
+        """What `predict_output` can answer, for requests that ask for something else than `output`."""
+        return ()
+
+    def predict_output(self, model: Any, rows: Any, output: str) -> Any:
+        """The same as `predict` for one of `outputs`."""
+        raise NotImplementedError(output)
+
+    def selectable(self, model: Any) -> tuple[str, ...]:
+        """What a request may ask for: nothing if it would bypass the owner's `predict`, or surprise their `encode`."""
+        own = type(self)
+        ours = all(method.__module__.startswith(OURS) for method in (own.predict, own.encode))
+        return self.outputs(model) if ours else ()
+
     def describe(self, model: Any) -> RowFormat | None:
         """The rows that the model was trained with, or None where it doesn't tell."""
         return None
@@ -55,6 +74,19 @@ class Handler(ABC):
     def prepare(self, model: Any) -> None:  # noqa: B027 (optional on purpose)
         """Build what makes `predict` fast; called once after `load`."""
 
+    def negotiate(self, content_type: str | None, accept: str | None) -> tuple[str, str]:
+        """The types of a request's body and of its answer, from its headers. Raises ServingError."""
+        wanted = codecs.accepted_type(accept)
+        return bodies.content_type(content_type, self.also_reads), wanted
+
+    def receive(self, body: bytes, content_type: str, accept: str) -> Any:
+        """What `predict` gets for a request; the types are those of `negotiate`."""
+        return self.decode(*bodies.plain(body, content_type, self.row_format))
+
+    def respond(self, predictions: Any, accept: str) -> tuple[bytes, str]:
+        """An answer's body, and its content type."""
+        return self.encode(predictions, accept), accept
+
     def decode(self, body: bytes, content_type: str) -> Any:
         """The rows in a request's body: an array whose axis 0 counts them, or a serving.tables.Table.
 
@@ -65,6 +97,22 @@ class Handler(ABC):
     def encode(self, predictions: Any, accept: str) -> bytes:
         """The predictions as a body of the content type `accept`, one of codecs.KNOWN."""
         return codecs.encode(predictions, accept)
+
+    def as_data(self, model: Any, rows: Any) -> Any:
+        """Decoded rows in the type in which this framework's SageMaker container gives them to a `predict_fn`."""
+        return rows
+
+    def predict_data(self, model: Any, data: Any) -> Any:
+        """The model's answer to what an `input_fn` made, as this framework's SageMaker container asks for it."""
+        return getattr(model, self.output)(data)
+
+
+def learn(handler: Handler, model: Any) -> None:
+    """Have the handler keep what the model says of itself. Raises whatever the handler raises."""
+    handler.row_format = handler.describe(model)
+    if handler.allow_missing is None:
+        handler.allow_missing = handler.takes_missing(model)
+    handler.prepare(model)
 
 
 def find_model(model_dir: Path, suffixes: tuple[str, ...], names: tuple[str, ...] = ()) -> Path:
@@ -91,6 +139,12 @@ def find_model(model_dir: Path, suffixes: tuple[str, ...], names: tuple[str, ...
 
 def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def raised_by(error: Exception, *packages: str) -> bool:
+    """Whether one of these packages itself raised it, so that it speaks of the values and of nothing else."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and not {*packages}.isdisjoint(Path(frames[-1].filename).parts)
 
 
 def fast_path(find: Callable[[], Any], name: str) -> Any:

@@ -8,7 +8,7 @@ import sys
 
 if sys.version_info < (3, 10):
     sys.stderr.write(
-        "{}: needs Python 3.10 or newer, but this is Python {}.{}: type python3.12 {}\n".format(
+        "{}: needs Python 3.10 or newer, but this is Python {}.{}: run python3.12 {}\n".format(
             sys.argv[0], sys.version_info[0], sys.version_info[1], " ".join(sys.argv)
         )
     )

@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
 
 
 class VerbError(Exception):
-    """Ends a verb. The message is one line: what happened, why, and what to type next."""
+    """Ends a verb. The message is one line: what happened, why, and what to run next."""
 
     def __init__(self, message: str, exit_code: ExitCode) -> None:
         super().__init__(message)
@@ -59,12 +59,13 @@ def parse(arguments: ArgumentParser, argv: Sequence[str] | None = None) -> argpa
     """The parsed arguments (of the command line by default); -v takes effect. Raises VerbError."""
     options = arguments.parse_args(argv)
     logging.basicConfig(format="+ %(message)s", stream=sys.stderr)
+    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # what it tells of comes as an error, too, in one line
     log.setLevel(logging.DEBUG if options.verbose else logging.WARNING)
     return options
 
 
 def verb_name() -> str:
-    """How to type the verb that runs, from the project's folder, as in `do/config`."""
+    """The running verb as a command in the project's folder, such as `do/config`."""
     return f"do/{Path(sys.argv[0]).name}"
 
 

@@ -14,15 +14,16 @@ PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 @dataclass(frozen=True)
 class Instance:
-    """What the image has to fit: `platform` as Docker names it, `memory_mib` of the whole instance."""
+    """What the image has to fit: `platform` as Docker names it, CPUs and memory of the whole instance."""
 
     name: str
     platform: str
+    vcpu: int
     memory_mib: int
 
 
-def chosen() -> Instance | None:
-    """The type that the project is deployed on (INSTANCE_TYPE); None for one newer than this project's list."""
+def chosen() -> Instance:
+    """The type that the project is deployed on (INSTANCE_TYPE). Raises VerbError for one that is not in the list."""
     name = config.load()["INSTANCE_TYPE"]
-    row = json.loads(TYPES.read_text()).get(name)
-    return Instance(name, PLATFORMS[row["architecture"]], row["memory_mib"]) if row else None
+    row = json.loads(TYPES.read_text())[name]
+    return Instance(name, PLATFORMS[row["architecture"]], row["vcpu"], row["memory_mib"])

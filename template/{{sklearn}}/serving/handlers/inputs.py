@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import is_classifier, is_clusterer, is_outlier_detector
+from sklearn.base import is_classifier, is_outlier_detector
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from serving.tables import NUMBER, TEXT
+from serving.tables import DATE, NUMBER, TEXT
 
 Inputs = Literal["numbers", "values", "texts", "records"]
 
@@ -48,8 +51,22 @@ def first_step(model: Any) -> Any:
     for name in INNER:
         if hasattr(model, name):
             return first_step(getattr(model, name))
+    if isinstance(model, FeatureUnion):
+        return first_step(model.transformer_list[0][1])
     steps = [step for _, step in model.steps if step not in (None, "passthrough")] if _is_pipeline(model) else []
+    while len(steps) > 1 and _passes_anything_on(steps[0]):
+        del steps[0]
     return first_step(steps[0]) if steps else model
+
+
+def _passes_anything_on(step: Any) -> bool:
+    """Whether it is a function over texts or tables alike, which tells nothing of its input."""
+    return isinstance(step, FunctionTransformer) and not hasattr(step, "feature_names_in_")
+
+
+def has_gaps_of_none(model: Any) -> bool:
+    """Whether it was trained with None, and not NaN, for values that are missing."""
+    return any(getattr(part, "missing_values", math.nan) is None for part in _parts(model))
 
 
 def is_row_by_row(model: Any, output: str) -> bool:
@@ -69,37 +86,59 @@ def is_row_by_row(model: Any, output: str) -> bool:
 
 def _answers_labels(model: Any) -> bool:
     try:
-        return is_classifier(model) or is_clusterer(model) or is_outlier_detector(model)
+        return is_classifier(model) or is_outlier_detector(model) or _is_clusterer(model)
     except Exception:  # what is not scikit-learn's need not have its tags
         return False
+
+
+def _is_clusterer(model: Any) -> bool:
+    try:
+        from sklearn.base import is_clusterer
+    except ImportError:  # before scikit-learn 1.6
+        return getattr(model, "_estimator_type", None) == "clusterer"
+    return bool(is_clusterer(model))
 
 
 def kinds_of(model: Any, columns: int) -> tuple[str | None, ...]:
     """What each column holds, by the categories and statistics that were fitted to it; None where none tells."""
     kinds: list[str | None] = [None] * columns
-    _note_kinds(model, range(columns), kinds)
+    _note(model, range(columns), kinds, _fitted_kinds)
     return tuple(kinds)
 
 
-def _note_kinds(part: Any, columns: Sequence[int], kinds: list[str | None]) -> None:
-    """Note in `kinds` what `part`, which gets these columns, was fitted to."""
+def categories_of(model: Any, columns: int) -> tuple[tuple[Any, ...], ...]:
+    """The categories that the encoder of each column was fitted to; none for other columns."""
+    categories: list[tuple[Any, ...]] = [()] * columns
+    _note(model, range(columns), categories, _fitted_categories)
+    return tuple(categories)
+
+
+def _note(part: Any, columns: Sequence[int], notes: list[Any], fitted: Callable[[Any, int], list[Any]]) -> None:
+    """Note for each of these columns what `part`, which gets them, was fitted to."""
     for name in INNER:
         if hasattr(part, name):
-            return _note_kinds(getattr(part, name), columns, kinds)
+            return _note(getattr(part, name), columns, notes, fitted)
     if _is_pipeline(part):
         for _, step in part.steps:
-            _note_kinds(step, columns, kinds)
+            _note(step, columns, notes, fitted)
             if step not in (None, "passthrough") and not isinstance(step, SimpleImputer):
                 return None  # from here on the columns are others
     elif isinstance(part, ColumnTransformer):
         for name, indices in part._transformer_to_input_indices.items():
-            _note_kinds(part.named_transformers_.get(name), [columns[i] for i in indices], kinds)
+            _note(part.named_transformers_.get(name), [columns[i] for i in indices], notes, fitted)
     elif getattr(part, "_preprocessor", None) is not None:  # histogram gradient boosting with categories
-        _note_kinds(part._preprocessor, columns, kinds)
+        _note(part._preprocessor, columns, notes, fitted)
     else:
-        for column, kind in zip(columns, _fitted_kinds(part, len(columns)), strict=False):
-            kinds[column] = kind
+        for column, found in zip(columns, fitted(part, len(columns)), strict=False):
+            notes[column] = found
     return None
+
+
+def _fitted_categories(part: Any, columns: int) -> list[tuple[Any, ...]]:
+    if not hasattr(part, "categories_"):
+        return []
+    listed = [np.asarray(categories).tolist() for categories in part.categories_]
+    return [tuple(value for value in values if value is not None and value == value) for values in listed]
 
 
 def _fitted_kinds(part: Any, columns: int) -> list[str | None]:
@@ -115,6 +154,8 @@ def _fitted_kinds(part: Any, columns: int) -> list[str | None]:
 
 
 def _kind(values: np.ndarray) -> str | None:
+    if values.dtype.kind == "M":
+        return DATE
     if values.dtype.kind in "fiu":
         return NUMBER
     return TEXT if any(isinstance(value, str) for value in values) else None
@@ -138,20 +179,22 @@ def _is_pipeline(part: Any) -> bool:
 
 
 def _tagged(part: Any, tag: str) -> bool:
-    """Whether the estimator says of itself that it reads texts (`string`) or records (`dict`)."""
+    """Whether the estimator says of itself that it reads texts (`string`), records (`dict`) or gaps (`allow_nan`)."""
     try:
-        from sklearn.utils import get_tags  # since scikit-learn 1.6
-
-        return bool(getattr(get_tags(part).input_tags, tag))
+        return bool(getattr(_input_tags(part), tag))
     except Exception:
         return False
 
 
 def takes_missing(model: Any) -> bool:
     """Whether the model handles NaN, by scikit-learn's tags."""
-    try:
-        from sklearn.utils import get_tags  # since scikit-learn 1.6
+    return _tagged(model, "allow_nan")
 
-        return bool(get_tags(model).input_tags.allow_nan)
-    except Exception:
-        return False
+
+def _input_tags(part: Any) -> Any:
+    try:
+        from sklearn.utils import get_tags
+    except ImportError:  # before scikit-learn 1.6
+        tags = part._get_tags()
+        return SimpleNamespace(**dict.fromkeys(tags["X_types"], True), allow_nan=tags["allow_nan"])
+    return get_tags(part).input_tags

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -14,22 +12,30 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-import sklearn
-from sklearn.exceptions import InconsistentVersionWarning
+from sklearn import exceptions
 
-from serving import tables
+from serving import codecs, outputs, tables
 from serving.codecs import RowFormat
 from serving.errors import BadRequest
-from serving.handlers.base import Handler, UnusableModel, fast_path, find_model
+from serving.handlers import pickles
+from serving.handlers.base import Handler, UnusableModel, fast_path, find_model, raised_by
 from serving.handlers.forests import exact_forest
-from serving.handlers.inputs import Inputs, inputs_of, is_row_by_row, kinds_of, takes_missing
+from serving.handlers.inputs import (
+    Inputs,
+    categories_of,
+    has_gaps_of_none,
+    inputs_of,
+    is_row_by_row,
+    kinds_of,
+    takes_missing,
+)
 from serving.tables import Table
 
 log = logging.getLogger(__name__)
 
-SAVED_VERSION = re.compile(rb"_sklearn_version.{1,8}?(\d+\.\d+(?:\.\w+)*)", re.DOTALL)
-MISSING_MODULE = re.compile(r"No module named '(\w+)")
-NOTEBOOK_CLASS = re.compile(r"Can't get attribute '(\w+)' on <module '([\w.]+)'")
+OF_WRONG_ROWS = (ValueError, TypeError, LookupError, AttributeError)  # what code raises that looks columns up by name
+RECORDS = 'send records, such as {"instances": [{"a": 1, "b": 2}]}'
+OtherVersion = getattr(exceptions, "InconsistentVersionWarning", UserWarning)  # since scikit-learn 1.3
 
 
 class SklearnHandler(Handler):
@@ -38,32 +44,42 @@ class SklearnHandler(Handler):
     preload = True
     _fast: Callable[[np.ndarray], np.ndarray] | None = None
     _inputs: Inputs = "numbers"
+    _dates = False  # whether text in ISO 8601 is to be dates, in columns whose kind the model doesn't tell
+    _settled = False  # whether a first table has been answered: what it showed about dates holds for all others
+    _told: tuple[str | None, ...] = ()  # what the model itself tells of its columns' kinds
+    _gaps_of_none = False  # whether missing values are None for the model, and not NaN
+    _found = "what was loaded is"  # how an error begins that says what it is
 
     def load(self, model_dir: Path) -> Any:
         """The unpickled model. A pickle runs code when it is loaded: only load what you trust."""
         path = find_model(model_dir, (".pkl", ".joblib", ".sav"))
         with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", InconsistentVersionWarning)
+            warnings.simplefilter("always", OtherVersion)
             try:
                 model = joblib.load(path)
             except Exception as error:
-                raise UnusableModel(_explained(path, error)) from error
+                raise UnusableModel(pickles.explained(path, error)) from error
         for warning in caught:
-            if isinstance(warning.message, InconsistentVersionWarning):
+            if isinstance(warning.message, OtherVersion):
                 log.warning("%s", str(warning.message).partition("\n")[0])
                 break
-        if not hasattr(model, self.output):
-            raise UnusableModel(_without_method(path, model, self.output))
+        self._found = f"{path.name} holds"
         return model
 
     def describe(self, model: Any) -> RowFormat | None:
-        """From the attributes that scikit-learn sets when a model is trained."""
+        """From the attributes that training sets. Raises UnusableModel if it is no model."""
+        if type(self).predict is SklearnHandler.predict and not outputs.has(model, self.output):
+            raise UnusableModel(pickles.without_method(self._found, model, self.output))
         self._inputs = inputs_of(model)
+        self._gaps_of_none = has_gaps_of_none(model)
         count = getattr(model, "n_features_in_", None)
         if not count or self._inputs in ("texts", "records"):
             return None
         names = tuple(map(str, getattr(model, "feature_names_in_", ())))
-        return RowFormat((int(count),), names, kinds_of(model, count) if self._inputs == "values" else ())
+        if self._inputs != "values":
+            return RowFormat((int(count),), names)
+        self._told = kinds_of(model, count)
+        return RowFormat((int(count),), names, self._told, categories_of(model, count))
 
     def takes_missing(self, model: Any) -> bool:
         """By scikit-learn's tags; typed columns are handed on with their gaps, and the model decides."""
@@ -73,8 +89,10 @@ class SklearnHandler(Handler):
         """Find the fast way to predict, if there is one that is exact; batch only what company doesn't change."""
         self.batching = self.batching and is_row_by_row(model, self.output)
         if self.output == "predict" and self._inputs == "numbers":
-            find = partial(exact_forest, model, partial(self._exact, model), bool(self.allow_missing))
+            exact = partial(self._exact, model, output=self.output)
+            find = partial(exact_forest, model, exact, bool(self.allow_missing))
             self._fast = fast_path(find, type(model).__name__)
+        self.compiled = self._fast is not None
         if self._fast is None:
             log.info("no exact fast path for %s: using its own %s", type(model).__name__, self.output)
 
@@ -82,89 +100,120 @@ class SklearnHandler(Handler):
         """The rows of a request, in the types that the model can tell apart. Raises serving.errors.BadRequest."""
         if self._inputs == "numbers":
             return super().decode(body, content_type)
-        if self._inputs == "values":
+        if self._inputs == "values" and not (self.row_format is None and _holds_texts(body, content_type)):
             return tables.decode(body, content_type, self.row_format)
-        return tables.decode_values(body, content_type, str if self._inputs == "texts" else dict)
+        return tables.decode_values(body, content_type, dict if self._inputs == "records" else str)
 
     def predict(self, model: Any, rows: Any) -> Any:
         """`model.predict` (or what SERVING_OUTPUT names), or what gives the same numbers faster."""
-        if self._fast:
-            return self._fast(rows)
-        if self._inputs == "numbers":
-            return self._exact(model, rows)
-        try:
-            return self._exact(model, rows)
-        except (ValueError, TypeError) as error:
-            if _is_of_sklearn(error):  # it refuses the values: an unknown category, a gap, a text for a number
-                raise BadRequest(f"the model can't take these values: {' '.join(str(error).split())[:300]}") from error
-            raise
+        return self._fast(rows) if self._fast else self.predict_output(model, rows, self.output)
 
-    def _exact(self, model: Any, rows: Any) -> Any:
-        answers = getattr(model, self.output)(self._as_trained(rows))
-        if isinstance(answers, list):  # scikit-learn's way to give the probabilities of several outputs
-            return {f"output_{number}": answer for number, answer in enumerate(answers)}
+    def outputs(self, model: Any) -> tuple[str, ...]:
+        """The model's own methods, and a classifier's labels with their probabilities."""
+        return outputs.of_methods(model)
+
+    def predict_output(self, model: Any, rows: Any, output: str) -> Any:
+        """What the model itself answers. Raises BadRequest for values that it refuses."""
+        if self._inputs == "numbers":
+            return self._exact(model, rows, output)
+        try:
+            answers = self._exact(model, rows, output)
+        except Exception as error:
+            # it refuses the values: an unknown category, a gap, a text for a number
+            if isinstance(error, ValueError | TypeError) and raised_by(error, "sklearn"):
+                raise BadRequest(f"the model can't take these values: {' '.join(str(error).split())[:300]}") from error
+            if not self._settled and self._with_dates_it_works(model, rows, output):
+                self._settled = True
+                return self._exact(model, rows, output)
+            if self.row_format is None and not isinstance(rows, Table) and isinstance(error, OF_WRONG_ROWS):
+                log.info("the model failed on rows without names", exc_info=error)
+                raise BadRequest(f"the model can't take rows without column names: {RECORDS}") from error
+            raise
+        self._settled = self._settled or isinstance(rows, Table)
+        if self.row_format is None and isinstance(rows, Table):
+            self._require_names_to_count(model, rows, output, answers)
         return answers
+
+    def _with_dates_it_works(self, model: Any, rows: Any, output: str) -> bool:
+        """Whether the owner's code, which failed on text, wants dates in its place: nothing in the model tells."""
+        if not isinstance(rows, Table):
+            return False
+        self._dates = True
+        try:
+            self._exact(model, rows, output)
+        except Exception:
+            self._dates = False
+        return self._dates
+
+    def _require_names_to_count(self, model: Any, rows: Table, output: str, answers: Any) -> None:
+        """Raise BadRequest if the model takes columns by place: nothing tells whether the request has its order."""
+        turned = Table(dict(reversed(rows.columns.items())))
+        try:
+            same = codecs.encode(self._exact(model, turned, output), codecs.JSON) == codecs.encode(answers, codecs.JSON)
+        except Exception:
+            same = False
+        if not same:
+            raise BadRequest(
+                "the model takes its columns by place and doesn't tell their names: send lists of values in the order "
+                "of training, or write a record in this order into example_request.json"
+            )
+
+    def as_data(self, model: Any, rows: Any) -> Any:
+        """An array for a model of numbers, else what the model was trained with."""
+        return rows if self._inputs == "numbers" else self._as_trained(rows)
+
+    def predict_data(self, model: Any, data: Any) -> Any:
+        """`model.predict`, or what SERVING_OUTPUT names."""
+        return self._answered(model, data, self.output)
+
+    def _exact(self, model: Any, rows: Any, output: str) -> Any:
+        return self._answered(model, self._as_trained(rows), output)
+
+    def _answered(self, model: Any, data: Any, output: str) -> Any:
+        return _by_output(outputs.answered(model, output, lambda method: getattr(model, method)(data)))
+
+    def _dated(self, frame: pd.DataFrame) -> pd.DataFrame:
+        told = self._told or (None,) * frame.shape[1]
+        texts = [
+            name
+            for name, kind in zip(frame.columns, told, strict=True)
+            if kind is None and any(isinstance(value, str) for value in frame[name])
+        ]
+        return frame.assign(**{name: _as_dates(frame[name]) for name in texts})
 
     def _as_trained(self, rows: Any) -> Any:
         """The rows as the model was trained with them: a DataFrame if it knows names, else an array or a list."""
         if isinstance(rows, Table):
-            return pd.DataFrame(rows.columns)
-        if self._inputs in ("texts", "records"):
+            frame = pd.DataFrame(rows.columns)
+            frame = self._dated(frame) if self._dates else frame
+            return frame.astype(object).where(frame.notna(), None) if self._gaps_of_none else frame
+        if rows.ndim == 1:  # texts or records
             return rows.tolist()
         if self.row_format and self.row_format.names:
             return pd.DataFrame(rows, columns=list(self.row_format.names))
         return rows
 
 
-def _is_of_sklearn(error: Exception) -> bool:
-    """Whether scikit-learn itself raised it, whose messages speak of the values and of nothing else."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and "sklearn" in Path(frames[-1].filename).parts
+def _as_dates(column: pd.Series) -> pd.Series:
+    """Text in ISO 8601 as dates; any other column as it is."""
+    try:
+        return pd.to_datetime(column, format="ISO8601")
+    except (TypeError, ValueError):
+        return column
 
 
-def _explained(path: Path, error: Exception) -> str:
-    """Why a pickle can't be loaded, and what to do, in one line."""
-    content = path.read_bytes()
-    if not content:
-        return f"{path.name} is empty"
-    if content.startswith(b"version https://git-lfs"):
-        return f"{path.name} is a pointer of Git LFS, not the model: run git lfs pull"
-    text = " ".join(str(error).split())[:300]
-    if match := NOTEBOOK_CLASS.search(text):
-        name, module = match.groups()
-        if module.endswith("__main__"):
-            return (
-                f"{path.name} needs the class {name}, which was defined in a notebook or script (__main__) and is not "
-                "in the file: move it into a module, import it from there, save the model again, and put it into code/"
-            )
-        return f"{path.name} needs {module}.{name}, which the {module} installed here doesn't have"
-    saved = SAVED_VERSION.search(content)
-    if saved and saved[1].decode() != sklearn.__version__:
-        version = saved[1].decode()
-        return (
-            f"{path.name} was saved by scikit-learn {version}, and {sklearn.__version__} can't load it ({text}): "
-            f"write scikit-learn=={version} into requirements.in and compile it as its first lines say"
-        )
-    if match := MISSING_MODULE.search(text):
-        return (
-            f"{path.name} needs the module {match[1]}: put {match[1]}.py into code/ if it is yours, or the package "
-            "into requirements.in and compile it as its first lines say"
-        )
-    return f"{path.name} can't be loaded: {type(error).__name__}: {text}"
+def _by_output(answers: Any) -> Any:
+    """Predictions, by output if there are several: scikit-learn gives a list of their probabilities."""
+    if hasattr(answers, "toarray"):  # a sparse matrix
+        return answers.toarray()
+    if isinstance(answers, list) and all(np.ndim(answer) == 2 for answer in answers):
+        return {f"output_{number}": answer for number, answer in enumerate(answers)}
+    return answers
 
 
-def _without_method(path: Path, model: Any, output: str) -> str:
-    """What a file without a model holds, and what to do, in one line."""
-    kind = type(model).__name__
-    if isinstance(model, dict):
-        content = f"a dict with {', '.join(map(str, list(model)[:10]))}"
-    elif isinstance(model, list | tuple):
-        content = f"a {kind} of {', '.join(type(part).__name__ for part in model[:10])}"
-    else:
-        content = f"a {kind}"
-    if output != "predict" and hasattr(model, "predict"):
-        return f"{path.name} holds {content}, which has no {output}: unset SERVING_OUTPUT, or name another method"
-    return (
-        f"{path.name} holds {content}, which has no {output}: return the model from load() in "
-        "serving/model_handler.py, or override predict() there"
-    )
+def _holds_texts(body: bytes, content_type: str) -> bool:
+    """Whether a row is a text, and not a list or a record: some models of texts begin with the owner's own code."""
+    if content_type not in (codecs.JSON, codecs.JSON_LINES):
+        return False
+    rows = codecs.rows_in(body, content_type)
+    return bool(rows) and isinstance(rows[0], str)

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from serving.handlers.base import UnusableModel, fast_path
+from serving.handlers.programs import Call, Interface, Outputs, Program, named, probes_of, program_of, same
 from serving.handlers.tensors import TEXT, TensorFormat, TensorInput
 
 log = logging.getLogger(__name__)
 
 DEFAULT_SIGNATURE = "serving_default"
-PROBED_ROWS = 4
-PROBED_SIZES = (3, 32, 128, 320)  # for sizes that vary; the first that the model can take is used
-ONLY = ""  # the name of an output that has none
-
-Outputs = dict[str, Any]
-Call = Callable[[Sequence[Any]], Outputs]
 
 
 @dataclass(frozen=True)
-class Interface:
-    """What a model reads and how it is called, with a tensor for each of its inputs in order."""
+class Signature(Interface):
+    """An interface whose call can be compiled."""
 
-    name: str  # for the log
-    expected: TensorFormat
     specs: tuple[Any, ...]  # tf.TensorSpec of each input, with the axis of rows
-    call: Call  # can be compiled
     own: Call  # what the model's users call
-    rows: int | None  # how many rows it takes at a time; None: any number
 
     @property
     def needs_proof(self) -> bool:
@@ -40,21 +31,12 @@ class Interface:
         return self.call is not self.own
 
 
-@dataclass(frozen=True)
-class Program:
-    """How a model is run. `by_row`: each output has one entry a row (None: unknown); `batching`: in any company."""
-
-    run: Call
-    by_row: bool | None
-    batching: bool
-
-
-def interface_of(model: Any, signature: str | None) -> Interface:
+def interface_of(model: Any, signature: str | None) -> Signature:
     """The interface of a Keras model or a loaded SavedModel. Raises UnusableModel."""
     return _of_saved_model(model, signature) if hasattr(model, "signatures") else _of_keras(model)
 
 
-def _of_saved_model(model: Any, signature: str | None) -> Interface:
+def _of_saved_model(model: Any, signature: str | None) -> Signature:
     names = sorted(model.signatures)
     wanted = signature or (DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in names else names[0] if len(names) == 1 else None)
     if not names:
@@ -74,7 +56,7 @@ def _of_saved_model(model: Any, signature: str | None) -> Interface:
     return _interface(f"the signature {wanted}", specs, len(specs) == 1, wanted, call, call)
 
 
-def _of_keras(model: Any) -> Interface:
+def _of_keras(model: Any) -> Signature:
     import tensorflow as tf
 
     structure = _structure(model)
@@ -87,11 +69,11 @@ def _of_keras(model: Any) -> Interface:
     outputs = list(getattr(model, "output_names", ()))
 
     def call(tensors: Sequence[Any]) -> Outputs:
-        return dict(_named(model(tf.nest.pack_sequence_as(structure, tensors), training=False), outputs))
+        return dict(named(model(tf.nest.pack_sequence_as(structure, tensors), training=False), outputs))
 
     def own(tensors: Sequence[Any]) -> Outputs:
         rows = {"batch_size": fixed} if fixed else {}
-        return dict(_named(model.predict(tf.nest.pack_sequence_as(structure, tensors), verbose=0, **rows), outputs))
+        return dict(named(model.predict(tf.nest.pack_sequence_as(structure, tensors), verbose=0, **rows), outputs))
 
     ordered = not isinstance(structure, dict)
     interface = _interface(type(model).__name__, specs, ordered, DEFAULT_SIGNATURE, call, own)
@@ -135,23 +117,9 @@ def _float_rows(shape: Sequence[Any], name: str) -> Any:
     return tf.TensorSpec([None, *(None if size is None else int(size) for size in shape[1:])], tf.float32, name)
 
 
-def _named(result: Any, names: Sequence[str], prefix: str = ONLY) -> Iterator[tuple[str, Any]]:
-    """The outputs of a model by name."""
-    if isinstance(result, Mapping):
-        for name, value in result.items():
-            yield from _named(value, (), f"{prefix}/{name}" if prefix else str(name))
-    elif isinstance(result, list | tuple):
-        if len(set(names)) != len(result):
-            names = [f"output_{number}" for number in range(len(result))]
-        for name, value in zip(names, result, strict=True):
-            yield from _named(value, (), f"{prefix}/{name}" if prefix else name)
-    else:
-        yield prefix, result
-
-
 def _interface(
     name: str, specs: Sequence[tuple[str, Any]], ordered: bool, signature: str, call: Call, own: Call
-) -> Interface:
+) -> Signature:
     inputs = []
     for input_name, spec in specs:
         if spec.shape.rank is None or spec.shape.rank == 0:
@@ -164,7 +132,7 @@ def _interface(
         raise UnusableModel("the model has no inputs with names of their own: override predict and decode")
     rows = {spec.shape[0] for _, spec in specs} - {None}
     expected = TensorFormat(tuple(inputs), ordered, signature)
-    return Interface(name, expected, tuple(spec for _, spec in specs), call, own, max(rows, default=None))
+    return Signature(name, expected, call, max(rows, default=None), tuple(spec for _, spec in specs), own)
 
 
 def _dtype(spec: Any) -> np.dtype:
@@ -173,105 +141,34 @@ def _dtype(spec: Any) -> np.dtype:
     return TEXT if spec.dtype == tf.string else np.dtype(spec.dtype.as_numpy_dtype)
 
 
-def program_of(interface: Interface, output: str | None) -> Program:
+def tensor(column: np.ndarray, wanted: TensorInput) -> Any:
+    """An input as TensorFlow takes it."""
+    import tensorflow as tf
+
+    if wanted.dtype == TEXT:
+        return tf.constant(column, tf.string)
+    return tf.constant(column.astype(wanted.dtype, copy=False))
+
+
+def compiled(interface: Signature, output: str | None) -> Program:
     """The fastest way to run a model that gives the same as its own, and whether requests may be run together.
 
     `output`: the one that is asked for; None for all. Raises UnusableModel if there is none of this name.
     """
     name = interface.name
-    compiled = fast_path(lambda: _compiled(interface), f"{name}, compiled")
-    probes = fast_path(lambda: _probes(interface, compiled), f"{name}, compiled") if compiled else None
-    if compiled is None or probes is None:
-        return Program(_only(output, interface.own), by_row=None, batching=False)
-    if interface.needs_proof and fast_path(lambda: _same(compiled(probes), interface.own(probes)), name) is False:
+    function = fast_path(lambda: _compiled(interface), f"{name}, compiled")
+    probes = fast_path(lambda: probes_of(interface, function, tensor), f"{name}, compiled") if function else None
+    if function is None or probes is None:
+        return program_of(interface, interface.own, None, output)
+    if interface.needs_proof and fast_path(lambda: same(function(probes), interface.own(probes)), name) is False:
         log.warning("the compiled function differs from %s.predict: not used", name)
-        compiled = interface.own
-    outputs = compiled(probes)
-    if output and output not in outputs:
-        names = ", ".join(filter(None, outputs)) or "one without a name"
-        raise UnusableModel(
-            f"the model has no output {output}: set SERVING_OUTPUT to predict for all, or to one of {names}"
-        )
-    run = _only(output, compiled)
-    by_row = bool(fast_path(lambda: _is_by_row(interface, run, probes), f"{name}, rows"))
-    alike = by_row and interface.rows is None and bool(fast_path(lambda: _is_alike(run, probes), f"{name}, batches"))
-    if not alike:
-        log.info("requests to %s are run one by one: its answers are not one a row, or depend on other rows", name)
-    return Program(run, by_row, alike)
+        function = interface.own
+    return program_of(interface, function, probes, output)
 
 
-def _only(output: str | None, run: Call) -> Call:
-    return (lambda tensors: {output: run(tensors)[output]}) if output else run
-
-
-def _compiled(interface: Interface) -> Call:
+def _compiled(interface: Signature) -> Call:
     import tensorflow as tf
 
     function = tf.function(lambda *tensors: interface.call(tensors), input_signature=list(interface.specs))
     concrete = function.get_concrete_function()
     return lambda tensors: concrete(*tensors)
-
-
-def _probes(interface: Interface, run: Call) -> list[Any]:
-    """Made-up rows that the model can take. Raises what the model raises if there are none."""
-    sizes = PROBED_SIZES if any(None in tensor.shape for tensor in interface.expected.inputs) else PROBED_SIZES[:1]
-    for size in sizes:
-        probes = [_made_up(tensor, interface.rows or PROBED_ROWS, size) for tensor in interface.expected.inputs]
-        try:
-            run(probes)
-            return probes
-        except Exception:
-            if size == sizes[-1]:
-                raise
-    raise AssertionError("there are sizes")
-
-
-def _made_up(tensor: TensorInput, rows: int, size: int) -> Any:
-    """Rows of small values, the same ones every time."""
-    import tensorflow as tf
-
-    random = np.random.default_rng(0)
-    shape = (rows, *(size if wanted is None else wanted for wanted in tensor.shape))
-    if tensor.dtype == TEXT:
-        return tf.constant(random.choice(np.array(["", "a", "some words"], dtype=object), shape), tf.string)
-    if tensor.dtype.kind == "f":
-        return tf.constant(random.normal(size=shape).astype(tensor.dtype))
-    return tf.constant(random.integers(0, 2, shape).astype(tensor.dtype))
-
-
-def _same(first: Outputs, second: Outputs) -> bool:
-    return first.keys() == second.keys() and all(_equal(first[name], second[name]) for name in first)
-
-
-def _equal(first: Any, second: Any) -> bool:
-    one, two = np.asarray(first), np.asarray(second)
-    return one.dtype == two.dtype and np.array_equal(one, two, equal_nan=one.dtype.kind == "f")
-
-
-def _is_by_row(interface: Interface, run: Call, probes: list[Any]) -> bool:
-    """Whether each output has one entry a row: a size that is always the same is none, even if it is that of rows."""
-    if not all(_counts_rows(output, len(probes[0])) for output in run(probes).values()):
-        return False
-    if interface.rows is not None:
-        return True
-    return all(_counts_rows(output, 2) for output in run([probe[:2] for probe in probes]).values())
-
-
-def _counts_rows(output: Any, rows: int) -> bool:
-    return len(output.shape) > 0 and output.shape[0] == rows
-
-
-def _is_alike(run: Call, probes: list[Any]) -> bool:
-    """Whether a row's answer is the same in company as alone, but for the rounding of sums."""
-    together = run(probes)
-    for row in (0, len(probes[0]) - 1):
-        alone = run([probe[row : row + 1] for probe in probes])
-        if not all(_close(np.asarray(alone[name])[0], np.asarray(together[name])[row]) for name in together):
-            return False
-    return True
-
-
-def _close(alone: np.ndarray, together: np.ndarray) -> bool:
-    if alone.dtype.kind == "f" and alone.shape == together.shape:
-        return np.allclose(alone, together, rtol=1e-3, atol=1e-5, equal_nan=True)
-    return np.array_equal(alone, together)

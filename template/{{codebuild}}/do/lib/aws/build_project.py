@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lib import config
-from lib.aws import names, policies, waiting
+from lib.aws import names, policies
 from lib.aws.client import AwsClient
-from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
 from lib.image import images
 
@@ -18,6 +17,17 @@ KEY_SECRET = "NGC_KEY_SECRET"  # a setting of projects with TensorRT-LLM
 MACHINES = Path(__file__).with_name("build_machines.json")  # by the image's platform
 
 NVIDIA = "nvcr.io"
+
+
+def require_region(aws: AwsClient) -> None:
+    """Raise VerbError in a region that has no CodeBuild."""
+    partition = aws.session.boto.get_partition_for_region(aws.region)
+    if aws.region not in aws.session.boto.get_available_regions("codebuild", partition):
+        raise VerbError(
+            f"CodeBuild is not available in {aws.region}: choose another region with do/update --keep-version --data "
+            "aws_region=..., or build on your machine with do/update --keep-version --data build_with=docker",
+            ExitCode.BAD_CONFIGURATION,
+        )
 
 
 def require_base_image(aws: AwsClient) -> None:
@@ -51,11 +61,7 @@ def ensure(aws: AwsClient, role: str, uri: str, bucket: str) -> None:
         if _is_current(found[0], wanted):
             return
         operation = "UpdateProject"
-    waiting.retried(
-        lambda: aws.change("codebuild", operation, **wanted),
-        _role_is_too_new,
-        "waiting until CodeBuild may take the new role, up to 5 minutes",
-    )
+    aws.change("codebuild", operation, **wanted)
 
 
 def definition(aws: AwsClient, role: str, uri: str, bucket: str) -> dict[str, Any]:
@@ -101,8 +107,3 @@ def _is_current(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return isinstance(found, list) and len(found) == len(wanted) and all(map(_is_current, found, wanted))
     return bool(found == wanted)
-
-
-def _role_is_too_new(error: VerbError) -> bool:
-    """Whether IAM has not yet told CodeBuild of the role."""
-    return isinstance(error, AwsError) and "not authorized to perform: sts:AssumeRole" in error.text

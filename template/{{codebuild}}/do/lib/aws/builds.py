@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from lib.aws.client import AwsClient
 from lib.aws.redaction import redacted
 from lib.cli import ExitCode, VerbError, say
 
-TAG = "IMAGE_TAG"  # a variable of the build, see buildspec.yml
+TAG, REBUILD = "IMAGE_TAG", "REBUILD"  # variables of the build, see buildspec.yml
 RUNNING = "IN_PROGRESS"
 RECENT = 20  # builds; one that runs is among the last
 PATIENCE = 3 * 3600.0  # seconds; the build project itself gives up before
@@ -20,14 +21,14 @@ SHOWN_AFTER_FAILURE = 20  # lines of the log
 
 
 def running(aws: AwsClient, tag: str) -> str:
-    """The id of the build of this tag that was started before and still runs; empty where there is none."""
+    """The id of the build of this tag that was started before and still runs; empty if there is none."""
     listed = aws.find("codebuild", "ListBuildsForProject", projectName=names.project(), sortOrder="DESCENDING")
     ids = listed["ids"][:RECENT] if listed else []
     found = aws.read("codebuild", "BatchGetBuilds", ids=ids)["builds"] if ids else []
     return next((build["id"] for build in found if build["buildStatus"] == RUNNING and _tag(build) == tag), "")
 
 
-def start(aws: AwsClient, bucket: str, tag: str, version: str) -> str:
+def start(aws: AwsClient, bucket: str, tag: str, version: str, rebuild: bool) -> str:
     """Start building the source of this tag, in this version of the bucket's; the build's id."""
     answer = aws.change(
         "codebuild",
@@ -35,7 +36,12 @@ def start(aws: AwsClient, bucket: str, tag: str, version: str) -> str:
         projectName=names.project(),
         sourceLocationOverride=f"{bucket}/{source.key(tag)}",
         **({"sourceVersion": version} if version else {}),
-        environmentVariablesOverride=[{"name": TAG, "value": tag, "type": "PLAINTEXT"}],
+        # a request whose answer is lost is sent again, and starts no second build
+        idempotencyToken=hashlib.sha256(f"{names.project_id()} {tag} {version}".encode()).hexdigest()[:32],
+        environmentVariablesOverride=[
+            {"name": name, "value": value, "type": "PLAINTEXT"}
+            for name, value in {TAG: tag, **({REBUILD: "true"} if rebuild else {})}.items()
+        ],
     )
     return str(answer.get("build", {}).get("id", ""))
 

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from lib.aws import objects
 from lib.aws.client import AwsClient
 from lib.cli import ROOT, ExitCode, VerbError, say
 from lib.image import images
@@ -23,15 +24,22 @@ def key(tag: str) -> str:
 def files() -> Iterator[Path]:
     """What is in the zip. Raises VerbError for what is missing."""
     if not BUILDSPEC.is_file():
-        raise VerbError("buildspec.yml is missing: type git checkout buildspec.yml", ExitCode.MISSING_FILE)
+        raise VerbError("buildspec.yml is missing: run git checkout buildspec.yml", ExitCode.MISSING_FILE)
     yield BUILDSPEC
     yield from images.context()
 
 
-def write(target: Path) -> None:
-    """Write the zip. Raises VerbError where there is no model to build in."""
+def require() -> None:
+    """Raise VerbError unless all is there that goes into the zip."""
     if artifacts.are_built_in():
         artifacts.require(artifacts.MODEL_DIR)
+    for _ in files():
+        pass
+
+
+def write(target: Path) -> None:
+    """Write the zip. Raises VerbError if something is missing."""
+    require()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files():
             entry = zipfile.ZipInfo(file.relative_to(ROOT).as_posix(), EPOCH)
@@ -45,8 +53,4 @@ def write(target: Path) -> None:
 def upload(aws: AwsClient, file: Path, bucket: str, tag: str) -> str:
     """Put the zip into the bucket; its version there (empty where nothing is changed)."""
     say(f"uploading the source, {images.megabytes(file.stat().st_size)}")
-    with file.open("rb") as body:
-        answer = aws.change(
-            "s3", "PutObject", Bucket=bucket, Key=key(tag), Body=body, ExpectedBucketOwner=aws.identity.account
-        )
-    return str(answer.get("VersionId", ""))
+    return objects.put(aws, bucket, key(tag), file)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib import cli
-from lib.cli import ExitCode, say
+from lib.cli import ExitCode, VerbError, say
 from lib.image import images
 from lib.local import environment
 
@@ -15,41 +15,45 @@ if TYPE_CHECKING:
     from lib.aws.client import AwsClient
 
 EPILOG = """\
-Uploads what goes into the image (what .dockerignore lets through, and buildspec.yml), builds it on the machine
-CODEBUILD_COMPUTE_TYPE of do/config, and shows the build's phases and log. The image repository, the bucket for
-the source, the build project and its role are made first, or brought up to date with do/config and iam/. Typed again
-after an interruption, it shows the build that runs.
+Uploads the build context (everything that .dockerignore doesn't exclude, and buildspec.yml), builds the image on the
+compute type CODEBUILD_COMPUTE_TYPE of do/config, and shows the build's phases and log. First it creates the image
+repository, the source bucket, the build project and its role, or updates them to match do/config and iam/. Safe to
+re-run after an interruption: it then shows the build in progress.
 
 examples:
   do/submit
-  do/submit --provision-only     only make the repository, the bucket, the build project and its role
-  do/submit --dry-run            only show what would be changed"""
+  do/submit --provision-only     only create the repository, the bucket, the build project and its role
+  do/submit --rebuild            build the same files again, on the newest base image and with patched packages
+  do/submit --dry-run            only show what would change"""
 
 
 def main() -> int:
     arguments = cli.parser("Build the image with AWS CodeBuild.", EPILOG)
-    arguments.add_argument("--provision-only", action="store_true", help="make what a build needs, and don't build")
-    arguments.add_argument("--dry-run", action="store_true", help="only show what would be changed")
+    arguments.add_argument("--provision-only", action="store_true", help="only create what a build needs; don't build")
+    arguments.add_argument("--rebuild", action="store_true", help="build an existing image again, without caches")
+    arguments.add_argument("--dry-run", action="store_true", help="only show what would change")
     options = cli.parse(arguments)
     environment.enter_verbs()
-    from lib.aws import bucket, build_project, repository, roles
+    from lib.aws import build_project, plan, repository, source
     from lib.aws.client import AwsClient
 
     name, _, tag = images.name().partition(":")
     aws = AwsClient(options.dry_run)
+    build_project.require_region(aws)
     if not options.provision_only:
         build_project.require_base_image(aws)
-    uri = repository.ensure(aws)
-    source_bucket = bucket.ensure(aws)
-    build_project.ensure(aws, role=roles.ensure(aws, "codebuild"), uri=uri, bucket=source_bucket)
+        source.require()
+    source_bucket = plan.reconciled(lambda: provision(aws))
     if options.provision_only:
         if not options.dry_run:
-            print(f"{name}: the repository, the bucket, the build project and its role are there")
+            print(f"{name}: the repository, the bucket, the build project and its role exist")
         return ExitCode.OK
-    if digest := repository.digest(aws, tag):
-        say(f"{name}:{tag} is in the repository already")
+    digest = repository.digest(aws, tag)
+    if digest and not options.rebuild:
+        say(f"{name}:{tag} is already in the repository; --rebuild builds it again")
     else:
-        build(aws, tag, source_bucket)
+        with repository.tag_free(aws, tag):
+            build(aws, tag, source_bucket, options.rebuild)
         digest = repository.digest(aws, tag)
     if not options.dry_run:
         print(f"{name}:{tag} {digest}")
@@ -57,19 +61,37 @@ def main() -> int:
     return ExitCode.OK
 
 
-def build(aws: AwsClient, tag: str, bucket: str) -> None:
+def provision(aws: AwsClient) -> str:
+    """Make what a build needs, or bring it up to date; the bucket for its source. Raises VerbError."""
+    from lib.aws import bucket, build_project, logs, plan, repository, roles
+
+    uri = repository.ensure(aws)
+    source_bucket = bucket.ensure(aws)
+    plan.carry_out([*roles.steps(aws, "codebuild"), *logs.steps(aws, "build")])
+    build_project.ensure(aws, role=roles.arn(aws, "codebuild"), uri=uri, bucket=source_bucket)
+    return source_bucket
+
+
+def build(aws: AwsClient, tag: str, bucket: str, rebuild: bool) -> None:
     """Build the image, or wait for the build of it that runs already. Raises VerbError when it fails."""
-    from lib.aws import builds
+    from lib.aws import builds, repository
 
     if identity := builds.running(aws, tag):
-        say(f"a build of {tag} runs already: showing that one")
+        say(f"a build of {tag} is already running: showing it")
     else:
-        identity = start(aws, tag, bucket)
-    if not aws.dry_run:
+        identity = start(aws, tag, bucket, rebuild)
+    if aws.dry_run:
+        return
+    try:
         builds.follow(aws, identity)
+    except VerbError:
+        # a tag is pushed once: of two builds that run at the same time the slower one fails
+        if not repository.digest(aws, tag):
+            raise
+        say("another build has pushed the image in the meantime")
 
 
-def start(aws: AwsClient, tag: str, bucket: str) -> str:
+def start(aws: AwsClient, tag: str, bucket: str, rebuild: bool) -> str:
     """Upload the source and start building it; the build's id."""
     from lib.aws import builds, source
 
@@ -77,4 +99,4 @@ def start(aws: AwsClient, tag: str, bucket: str) -> str:
         file = Path(folder) / "source.zip"
         source.write(file)
         version = source.upload(aws, file, bucket, tag)
-    return builds.start(aws, bucket, tag, version)
+    return builds.start(aws, bucket, tag, version, rebuild)

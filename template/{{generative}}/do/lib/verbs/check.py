@@ -13,8 +13,8 @@ from lib import cli
 from lib.cli import ROOT, ExitCode, VerbError
 
 EPILOG = """\
-Tells of options that the engine doesn't have, of values that an option doesn't take, and of secrets, before minutes
-go into building an image. The lists are in serving/engine_options.json; they are those of the version named there.
+Finds unknown options, invalid values and secrets before you spend minutes building an image. The known options are in
+serving/engine_options.json, for the engine version named there.
 
 examples:
   do/check
@@ -35,6 +35,8 @@ def main() -> int:
         print(f"{options.file.name}: {problem}")
     if not found:
         print(f"{options.file.name}: {len(given)} options, and version {known['version']} of the engine has them all")
+    if known["version"] != known["image_version"]:
+        print(f"note: the image has version {known['image_version']}, which may lack some or have others")
     return ExitCode.FAILED if found else ExitCode.OK
 
 

@@ -14,48 +14,82 @@ from lib.cli import ExitCode, VerbError
 from lib.local import environment
 
 EPILOG = """\
-Sends a chat with one message, streamed, so that words are printed as the model writes them.
+Sends a request of the project's task. A chat or a completion is streamed: words are printed as the model generates
+them. Embeddings take several texts, reranking a query and its documents, and the response is printed as it is.
 
 examples:
   do/invoke "Why is the sky blue?"
   do/invoke --completion --max-tokens 20 "Once upon a time"
-  do/invoke --file request.json            a request of your own; its answer is printed as it is
-  do/invoke --endpoint                     the endpoint that do/deploy made"""
+  do/invoke --image photo.jpg "What is this?"     for task=vision
+  do/invoke --audio speech.wav             for task=transcription
+  do/invoke "a query" "a document" "another document"     for task=rerank
+  do/invoke --file request.json            your own request; prints the raw response
+  do/invoke --endpoint                     the endpoint that do/deploy created"""
 PROMPT = "In one sentence: what are you?"
 JSON = "application/json"
 EVENTS = "text/event-stream"
 
 
 def main() -> int:
-    arguments = cli.parser("Ask the model something and print its answer as it comes.", EPILOG)
-    arguments.add_argument("prompt", nargs="?", metavar="TEXT", default=PROMPT, help='default: "%(default)s"')
-    arguments.add_argument("--completion", action="store_true", help="let the model go on with TEXT instead of answer")
-    arguments.add_argument("--max-tokens", type=int, metavar="N", default=256, help="at most; default: %(default)s")
+    arguments = cli.parser("Send a prompt to the model and stream its response.", EPILOG)
+    arguments.add_argument("texts", nargs="*", metavar="TEXT", default=[PROMPT], help=f'default: "{PROMPT}"')
+    arguments.add_argument("--completion", action="store_true", help="let the model complete TEXT, not answer it")
+    arguments.add_argument(
+        "--max-tokens", type=int, metavar="N", default=256, help="maximum tokens; default: %(default)s"
+    )
+    arguments.add_argument("--image", action="append", default=[], metavar="FILE", help="an image for the message")
+    arguments.add_argument("--audio", metavar="FILE", help="a recording to transcribe")
     arguments.add_argument("--file", metavar="FILE", help="a JSON request to send instead; - reads standard input")
     server = arguments.add_mutually_exclusive_group()
     server.add_argument("--url", metavar="URL", help="default: http://127.0.0.1:PORT, with PORT of do/config")
-    server.add_argument("--endpoint", action="store_true", help="ask the endpoint in AWS")
+    server.add_argument("--endpoint", action="store_true", help="use the endpoint in AWS")
     options = cli.parse(arguments)
     url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
-    environment.enter_verbs()  # before standard input is read: the verb starts anew there
+    environment.enter_verbs()  # before standard input is read: the verb starts again there
     body, headers = request(options)
     return write(from_endpoint(body, headers) if options.endpoint else from_server(url, body, headers))
 
 
 def request(options: argparse.Namespace) -> tuple[bytes, dict[str, str]]:
     """The body and headers of a request. Raises VerbError for one that this engine doesn't take."""
-    from lib.checks.http import reference
+    from lib.checks.http import reference, samples
+    from lib.target import answers
 
     api = reference.load()
+    stream = answers.STREAMS or not options.endpoint
+    text = " ".join(options.texts)
     if options.file:
         return read(options.file), {}
-    if options.completion and not api.completions:
-        raise VerbError(f"{api.server} takes no completions through POST /invocations", ExitCode.BAD_CONFIGURATION)
-    if options.completion:
-        return encoded(api.completion(options.prompt, options.max_tokens, stream=True)), api.completion_headers
-    if api.chat:
-        return encoded(api.conversation(options.prompt, options.max_tokens, stream=True)), {}
-    return encoded(api.generation(options.prompt, options.max_tokens)), {}
+    require_taken(options, api)
+    if "transcriptions" in api.takes:
+        form, content_type = samples.form(api.model, read(options.audio), Path(options.audio).name)
+        return form, {"Content-Type": content_type}
+    if "embeddings" in api.takes:
+        return encoded(api.embedding(options.texts)), {}
+    if "rerank" in api.takes:
+        return encoded(api.ranking(options.texts[0], options.texts[1:])), {}
+    if options.completion or (not api.chat and api.completions):
+        return encoded(api.completion(text, options.max_tokens, stream=stream)), api.completion_headers
+    if not api.chat:
+        return encoded(api.generation(text, options.max_tokens)), {}
+    body = api.conversation(text, options.max_tokens, stream=stream)
+    if options.image:
+        images = [samples.as_part(read(name), name) for name in options.image]
+        body["messages"][0]["content"] = [{"type": "text", "text": text}, *images]
+    return encoded(body), {}
+
+
+def require_taken(options: argparse.Namespace, api: Any) -> None:
+    """Raise VerbError for a request that the engine doesn't take, or that lacks something."""
+    missing = {
+        f"{api.server} takes no completions through POST /invocations": options.completion and not api.completions,
+        f"task={api.task} takes no images": options.image and "images" not in api.takes,
+        f"task={api.task} takes no recordings": options.audio and "transcriptions" not in api.takes,
+        "name a recording with --audio": "transcriptions" in api.takes and not options.audio,
+        "give a query and at least one document": "rerank" in api.takes and len(options.texts) < 2,
+    }
+    if problem := next((text for text, is_so in missing.items() if is_so), ""):
+        raise VerbError(problem, ExitCode.BAD_CONFIGURATION)
 
 
 def encoded(body: dict[str, Any]) -> bytes:
@@ -104,10 +138,12 @@ def from_server(url: str, body: bytes, headers: dict[str, str]) -> Iterator[str]
 def from_endpoint(body: bytes, headers: dict[str, str]) -> Iterator[str]:
     """The texts of the endpoint's answer as they come. Raises VerbError when there is none, or a refusal."""
     from lib.aws import invocation
+    from lib.target import answers
 
-    parameters = {invocation.PARAMETERS[name.lower()]: value for name, value in headers.items()}
+    sent = {"Content-Type": JSON, **headers}
+    parameters = {invocation.PARAMETERS[name.lower()]: value for name, value in sent.items()}
     try:
-        pieces, answer = invocation.stream(invocation.connect(), Body=body, ContentType=JSON, **parameters)
+        pieces, answer = answers.stream(invocation.connect(), Body=body, **parameters)
     except invocation.Refused as refusal:
         raise refused(refusal.status, refusal.body.decode(errors="replace")) from None
     yield from texts(answer.get("ContentType", ""), pieces)

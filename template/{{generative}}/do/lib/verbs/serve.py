@@ -11,8 +11,8 @@ from lib.local import entrypoint, nginx
 from lib.model import artifacts
 
 EPILOG = """\
-The engine must be installed here: its command is looked for on PATH. It is started as in the container, with
-serving/engine.yml and the variables of the environment; ctrl-C stops it when requests in flight are answered.
+The engine must be installed on this machine, with its command on PATH. It starts as in the container, with
+serving/engine.yml and the environment variables. ctrl-C stops it after the requests in flight have finished.
 
 examples:
   do/serve
@@ -20,7 +20,7 @@ examples:
 
 
 def main() -> int:
-    arguments = cli.parser("Start the engine here, without a container.", EPILOG)
+    arguments = cli.parser("Start the engine on this machine, without a container.", EPILOG)
     arguments.add_argument("--port", type=int, metavar="PORT", help="default: PORT of do/config")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="a folder with a model; default: MODEL_ID")
     options = cli.parse(arguments)

@@ -11,23 +11,23 @@ from lib.local import server as local_server
 
 EPILOG = """\
 Sends the requests of the contract suite (do/lib/checks/http) to a server, and prints one line for each check: health,
-chat, completions, streams, errors, and requests at once. What the model writes is not judged.
+chat, completions, streams, errors and concurrent requests. The content of the responses is not judged.
 
 examples:
   do/test                                  the server that do/run or do/serve runs in another terminal
-  do/test --serve                          a server of its own, on a free port; the engine must be installed here
+  do/test --serve                          a temporary server on a free port; the engine must be installed here
   do/test --url http://127.0.0.1:9000      any server
-  do/test --endpoint                       the endpoint in AWS: the checks whose answers SageMaker passes on"""
+  do/test --endpoint                       the endpoint in AWS: the checks whose responses SageMaker passes on"""
 
 
 def main() -> int:
-    arguments = cli.parser("Check that a server of this project does what it should.", EPILOG)
+    arguments = cli.parser("Check a server of this project against its contract.", EPILOG)
     what = arguments.add_mutually_exclusive_group()
     what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
-    what.add_argument("--serve", action="store_true", help="start do/serve on a free port, and stop it afterwards")
+    what.add_argument("--serve", action="store_true", help="start do/serve on a free port and stop it afterwards")
     what.add_argument("--endpoint", action="store_true", help="check the endpoint in AWS")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that --serve serves")
-    arguments.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    arguments.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     options = cli.parse(arguments)
     url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
     environment.enter_verbs()

@@ -10,7 +10,9 @@ knows. Exits with 1 if the request can't be answered, 5 if there is no model, 6 
 from __future__ import annotations
 
 import json
+import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,6 @@ from serving import codecs, service, settings  # noqa: E402
 from serving.codecs import RowFormat  # noqa: E402
 from serving.errors import ServingError  # noqa: E402
 from serving.handlers.base import Handler, ModelFileMissing, UnusableModel  # noqa: E402
-from serving.model_handler import ModelHandler  # noqa: E402
 
 MADE_UP_ROWS = 5
 COMPARED_ROWS = 8  # that are also predicted alone
@@ -44,10 +45,11 @@ def main() -> int:
     model_dir = Path(sys.argv[1])
     request = Path(sys.argv[2]) if len(sys.argv) > 2 else None
     try:
-        handler = ModelHandler()
-        handler.output = settings.from_environment().output or handler.output
-        model = service.load(handler, model_dir)
-        print(json.dumps(answers(handler, model, request.read_bytes() if request else None)))
+        before, began = memory(), time.monotonic()
+        handler, model = service.open_model(model_dir, settings.from_environment().output)
+        loading = {"seconds": time.monotonic() - began, "memory": memory() - before}
+        document = answers(handler, model, request.read_bytes() if request else None)
+        print(json.dumps({**document, "loading": loading}))
     except ModelFileMissing as error:
         return refuse(str(error), MISSING_FILE)
     except UnusableModel as error:
@@ -61,6 +63,12 @@ def main() -> int:
     return 0
 
 
+def memory() -> int:
+    """The most bytes that this process has had in memory so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def answers(handler: Handler, model: Any, request: bytes | None) -> dict[str, Any]:
     """The document to print. Raises what the handler raises, and NothingToAsk."""
     example = documents.read(request) if request else made_up(handler)
@@ -70,19 +78,34 @@ def answers(handler: Handler, model: Any, request: bytes | None) -> dict[str, An
     return {
         "request": example.body.decode(errors="replace"),
         **divided(handler, model, example, predictions, columns),
-        "writes": {accept: writes(handler, predictions, accept) for accept in CONTENT_TYPES},
+        "outputs": outputs_of(handler, model, example),
+        "writes": {accept: writes(handler, model, example, accept) for accept in CONTENT_TYPES},
         "columns": columns,
         "shape": list(row_format.shape) if row_format else None,
         "matrix": reads_a_matrix(handler),
         "own_decode": not is_ours(handler, "decode"),
+        "own_types": not is_ours(handler, "negotiate"),
         "allow_missing": bool(handler.allow_missing),
         "made_up": request is None,
     }
 
 
+def outputs_of(handler: Handler, model: Any, example: Example) -> dict[str, Any]:
+    """What requests may ask for in place of the handler's own output, and what the model answers then."""
+    answers = {}
+    for output in handler.selectable(model):
+        if output == handler.output:
+            continue
+        try:
+            answers[output] = as_json(handler.predict_output(model, handler.decode(example.body, JSON), output))
+        except Exception:  # such as class_probabilities of a model with several labels a row
+            continue
+    return answers
+
+
 def divided(handler: Handler, model: Any, example: Example, predictions: Any, columns: list[str]) -> dict[str, Any]:
     """The predictions, whether each belongs to a row of the request, and what the rows in other forms come to."""
-    whole = as_json(predictions) if is_ours(handler, "encode") else answer_of(handler, predictions)
+    whole = as_json(predictions) if is_ours(handler, "encode") else whole_answers(handler, model, example)
     problem = undivided(handler, model, example, predictions)
     if problem:
         return {**whole, "undivided": problem, "forms": {}}
@@ -131,10 +154,16 @@ def as_expected(expected: Predictions, answer: Any) -> str:
     return expected.difference_in(found) if found.keys() == expected.outputs.keys() else "other outputs"
 
 
-def writes(handler: Handler, predictions: Any, accept: str) -> str:
+def answer_in(handler: Handler, model: Any, example: Example, accept: str) -> tuple[bytes, str]:
+    """The server's whole answer to the example, and its content type. Raises what the handler raises."""
+    content_type, wanted = handler.negotiate(JSON, accept)
+    return handler.respond(handler.predict(model, handler.receive(example.body, content_type, wanted)), wanted)
+
+
+def writes(handler: Handler, model: Any, example: Example, accept: str) -> str:
     """Why an answer can't be written as a content type; empty if it can."""
     try:
-        handler.encode(predictions, accept)
+        answer_in(handler, model, example, accept)
     except ServingError as error:
         return error.message
     except Exception as error:
@@ -158,9 +187,18 @@ def dtype_of(output: np.ndarray) -> str:
     return str(output.dtype) if output.dtype.kind in "biuf" else "object"
 
 
-def answer_of(handler: Handler, predictions: Any) -> dict[str, Any]:
-    """The whole answer of a handler with an `encode` of its own."""
-    return {"answer": handler.encode(predictions, JSON).decode(errors="replace"), "predictions": None}
+def whole_answers(handler: Handler, model: Any, example: Example) -> dict[str, Any]:
+    """The answers of code of the owner's that writes them: by accepted type, the content type and the body."""
+    answers = {}
+    for accept in CONTENT_TYPES:
+        try:
+            body, content_type = answer_in(handler, model, example, accept)
+        except Exception:
+            if accept == JSON:
+                raise
+            continue  # `writes` has the reason
+        answers[accept] = [content_type, body.decode(errors="surrogateescape")]
+    return {"answers": answers, "predictions": None}
 
 
 def is_ours(handler: Handler, method: str) -> bool:

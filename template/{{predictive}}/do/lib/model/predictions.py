@@ -74,7 +74,7 @@ class Predictions:
             return f"{len(cells)} lines instead of {len(self)}"
         start = 0
         for name, output in self.outputs.items():
-            width = output[:1].size
+            width = _as_columns(output[:1]).size
             part = [row[start : start + width] for row in cells]
             start += width
             difference = _difference_in_width(part, width) or self._difference_of_cells(name, part)
@@ -83,17 +83,19 @@ class Predictions:
         return _difference_in_width(cells, start)
 
     def _difference_of_cells(self, name: str, cells: list[list[str]]) -> str:
-        expected = self.outputs[name]
+        expected = _as_columns(self.outputs[name])
         if _is_number(expected):
             values = [[_number(cell) for cell in row] for row in cells]
             if any(value is None for row in values for value in row):
                 return f"{str(cells)[:80]}, which are not all numbers"
-            return self._difference_of(name, np.array(values).reshape(expected.shape))
+            return _first_difference(np.array(values).reshape(expected.shape), expected, self.tolerances[name])
         texts = np.array(["" if value is None else str(value) for value in expected.ravel().tolist()], dtype=object)
         return _first_difference(np.array(cells, dtype=object).reshape(expected.shape), texts.reshape(expected.shape))
 
     def _difference_of(self, name: str, seen: Any) -> str:
         expected = self.outputs[name]
+        if (columns := _as_columns(expected)) is not expected:
+            return _difference_of_records(seen, expected, columns, self.tolerances[name])
         number = _is_number(expected)
         try:
             array = np.asarray(seen, dtype=None if number else object)
@@ -108,7 +110,15 @@ class Predictions:
         return _first_difference(array, expected, self.tolerances[name])
 
 
+def _difference_of_records(seen: Any, expected: np.ndarray, columns: np.ndarray, tolerance: float) -> str:
+    keys = [list(record) for record in expected.flat]
+    if [list(record) if isinstance(record, dict) else record for record in seen] != keys:
+        return f"{str(seen)[:80]}, which are not records of {', '.join(keys[0])}"
+    return _first_difference(_as_columns(np.asarray(seen, dtype=object)), columns, tolerance)
+
+
 def _tolerance(output: np.ndarray, relative: float | None) -> float:
+    output = _as_columns(output)
     if output.dtype.kind != "f":
         return 0.0
     relative = float(ROUNDING_ERRORS * np.finfo(output.dtype).eps) if relative is None else relative
@@ -136,6 +146,13 @@ def _agree(array: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndar
 def _difference_in_width(cells: list[list[str]], width: int) -> str:
     wrong = next((row for row in cells if len(row) != width), None)
     return f"{len(wrong)} cells in a line instead of {width}" if wrong is not None else ""
+
+
+def _as_columns(output: np.ndarray) -> np.ndarray:
+    """A column for each key if each value is a record, as CSV has them; any other output as it is."""
+    if output.dtype.kind != "O" or not output.size or not all(isinstance(value, dict) for value in output.flat):
+        return output
+    return np.array([list(value.values()) for value in output.flat])
 
 
 def _is_number(array: np.ndarray) -> bool:

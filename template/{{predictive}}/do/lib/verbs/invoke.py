@@ -17,40 +17,44 @@ if TYPE_CHECKING:
     import httpx
 
 EPILOG = """\
-Without --file it sends example_request.json, else the sample model's request.
+Without --file, sends example_request.json if it exists, otherwise the sample model's request.
 
 examples:
   do/invoke
   do/invoke --file rows.csv --accept text/csv
   echo '[[1, 2, 3]]' | do/invoke --file -
+  do/invoke --output predict_proba   another output of the model, for this request
   do/invoke --endpoint               the endpoint that do/deploy made
-  do/invoke --endpoint --stream      its answer piece by piece, as it comes"""
+  do/invoke --endpoint --stream      the streamed response, chunk by chunk"""
 
 CONTENT_TYPES = {
     ".json": "application/json",
     ".csv": "text/csv",
     ".jsonl": "application/jsonlines",
     ".npy": "application/x-npy",
+    ".libsvm": "text/libsvm",
+    ".parquet": "application/vnd.apache.parquet",
 }
 
 
 def main() -> int:
-    arguments = cli.parser("Send a request to the model and print its answer.", EPILOG)
-    arguments.add_argument("--file", metavar="FILE", help="the request's body; - reads it from standard input")
-    arguments.add_argument("--content-type", metavar="TYPE", help="default: by FILE's name, else application/json")
+    arguments = cli.parser("Send a request to the model and print the response.", EPILOG)
+    arguments.add_argument("--file", metavar="FILE", help="the request body; - reads standard input")
+    arguments.add_argument("--content-type", metavar="TYPE", help="default: by FILE's suffix, or application/json")
     arguments.add_argument("--accept", metavar="TYPE", default="application/json", help="default: %(default)s")
+    arguments.add_argument("--output", metavar="NAME", help="the output to ask for, such as predict_proba")
     server = arguments.add_mutually_exclusive_group()
     server.add_argument("--url", metavar="URL", help="default: http://127.0.0.1:PORT, with PORT of do/config")
-    server.add_argument("--endpoint", action="store_true", help="ask the endpoint in AWS")
-    arguments.add_argument("--stream", action="store_true", help="print the endpoint's answer as it comes")
+    server.add_argument("--endpoint", action="store_true", help="use the endpoint in AWS")
+    arguments.add_argument("--stream", action="store_true", help="stream the endpoint's response")
     options = cli.parse(arguments)
     if options.stream and not options.endpoint:
-        raise VerbError("--stream needs --endpoint: type do/invoke --endpoint --stream", ExitCode.BAD_CONFIGURATION)
+        raise VerbError("--stream needs --endpoint: run do/invoke --endpoint --stream", ExitCode.BAD_CONFIGURATION)
     file = Path(options.file) if options.file else example.request_file()
     url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
-    environment.enter_verbs()  # before standard input is read: the verb starts anew there
+    environment.enter_verbs()  # before standard input is read: the verb starts again there
     content_type = options.content_type or CONTENT_TYPES.get(file.suffix.lower(), CONTENT_TYPES[".json"])
-    message = Message(read(file), content_type, options.accept)
+    message = Message(read(file), content_type, options.accept, f"output={options.output}" if options.output else "")
     return ask_endpoint(message, options.stream) if options.endpoint else report(send(url, message))
 
 
@@ -60,6 +64,7 @@ class Message(NamedTuple):
     body: bytes
     content_type: str
     accept: str
+    attributes: str = ""  # custom ones
 
 
 def read(file: Path) -> bytes:
@@ -75,11 +80,14 @@ def read(file: Path) -> bytes:
 def ask_endpoint(message: Message, stream: bool) -> int:
     """Print the endpoint's answer, in pieces as they come or all of it. Raises VerbError."""
     from lib.aws import invocation
+    from lib.target import answers
 
     aws = invocation.connect()
     parameters = {"Body": message.body, "ContentType": message.content_type, "Accept": message.accept}
+    if message.attributes:
+        parameters["CustomAttributes"] = message.attributes
     try:
-        return write(invocation.stream(aws, **parameters)[0] if stream else [invocation.whole(aws, **parameters)[0]])
+        return write(answers.stream(aws, **parameters)[0] if stream else [answers.whole(aws, **parameters)[0]])
     except invocation.Refused as refusal:
         raise refused(refusal.status, refusal.body) from None
 
@@ -93,6 +101,7 @@ def send(url: str, message: Message) -> httpx.Response:
     with probe.connect(url) as connection:
         try:
             headers = {"Content-Type": message.content_type, "Accept": message.accept}
+            headers |= {"X-Amzn-SageMaker-Custom-Attributes": message.attributes} if message.attributes else {}
             return connection.post("/invocations", content=message.body, headers=headers)
         except httpx.ConnectError:
             raise probe.nothing_listens(url) from None

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from lib import cli, config
 from lib.local import entrypoint, environment, nginx
-from lib.model import artifacts
+from lib.model import artifacts, versions
 
 EPILOG = """\
-The server runs as in the container: nginx, the web application and the model, with the packages of
-requirements.txt. It logs to standard output; ctrl-C stops it when requests in flight are answered.
+The server runs as in the container: nginx, the web application and the model, with the packages from
+requirements.txt. It logs to standard output. ctrl-C stops it after the requests in flight have finished.
 
 examples:
   do/serve
@@ -18,7 +18,7 @@ examples:
 
 
 def main() -> int:
-    arguments = cli.parser("Serve the model here, without a container.", EPILOG)
+    arguments = cli.parser("Serve the model on this machine, without a container.", EPILOG)
     arguments.add_argument("--port", type=int, metavar="PORT", help="default: PORT of do/config")
     arguments.add_argument("--model", type=Path, metavar="DIR", default=artifacts.MODEL_DIR, help="default: model/")
     arguments.add_argument("--workers", type=int, metavar="N", help="processes; default: one per CPU")
@@ -26,6 +26,7 @@ def main() -> int:
     port = options.port or int(config.load()["PORT"])
     model_dir = options.model.resolve()
     artifacts.require(model_dir)
+    versions.require_loadable(model_dir)
     entrypoint.require_free(port)
     python = environment.serving_python()
     own = {"PATH": nginx.path_with_nginx(), "SM_MODEL_DIR": str(model_dir)}

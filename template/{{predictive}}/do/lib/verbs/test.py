@@ -15,7 +15,7 @@ from lib.cli import ROOT, ExitCode, VerbError, log
 from lib.image import container_engine, images
 from lib.local import environment
 from lib.local import server as local_server
-from lib.model import artifacts
+from lib.model import artifacts, versions
 
 if TYPE_CHECKING:
     from lib.checks.http.reference import Reference
@@ -23,40 +23,41 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 Sends the requests of the contract suite (do/lib/checks/http) to a server, and prints one line for each check.
-The requests are made from the rows in --rows, else in example_request.json, else in the sample model's request.
-Answers are compared with what the model in --model answers through the project's own handler, or with what
-do/train noted for the sample model. If there is no example, rows are made up for models that are known to take
-numbers; the last line then says so.
+The rows come from --rows, example_request.json or the sample model's request, in this order. Responses are compared
+with the predictions of the model in --model through the project's own handler, or with those that do/train recorded
+for the sample model. If there is no example, rows are generated for models that are known to take numbers, and the
+last line says so.
 
 examples:
   do/test                                  the server that do/serve runs in another terminal
-  do/test --serve                          a server of its own, on a free port
+  do/test --serve                          a temporary server on a free port
   do/test --url http://127.0.0.1:9000      any server
-  do/test --image                          the image of do/build, in containers that it starts and removes; it
-                                           also checks what only a container shows (do/lib/checks/container)
-  do/test --endpoint                       the endpoint that do/deploy made; checks of what SageMaker does not pass on
-                                           are n/a
+  do/test --image                          the image from do/build, in temporary containers; also runs the checks
+                                           that need a container (do/lib/checks/container)
+  do/test --endpoint                       the endpoint that do/deploy created; checks of things that SageMaker
+                                           doesn't pass on are n/a
   do/test --pytest                         the project's tests, in tests/"""
 
 
 def main() -> int:
-    arguments = cli.parser("Check that a server of this project does what it should.", EPILOG)
+    arguments = cli.parser("Check a server of this project against its contract.", EPILOG)
     what = arguments.add_mutually_exclusive_group()
     what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
-    what.add_argument("--serve", action="store_true", help="start do/serve on a free port, and stop it afterwards")
+    what.add_argument("--serve", action="store_true", help="start do/serve on a free port and stop it afterwards")
     what.add_argument(
-        "--image", action="store_true", help="check the image that do/build made, in containers of its own"
+        "--image", action="store_true", help="check the image that do/build built, in temporary containers"
     )
     what.add_argument("--endpoint", action="store_true", help="check the endpoint in AWS")
     what.add_argument("--pytest", action="store_true", help="run the project's tests instead")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that is served; default: model/")
     arguments.add_argument("--rows", type=Path, metavar="FILE", help="a JSON request that the model can answer")
-    arguments.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    arguments.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     options = cli.parse(arguments)
     if options.pytest:
         return run_pytest(options.verbose)
     if options.image:
         images.require(container_engine.find())  # before minutes go into the verbs' environment
+    versions.require_loadable(options.model or artifacts.MODEL_DIR)
     url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
     environment.enter_verbs()
     if options.endpoint:
@@ -68,7 +69,7 @@ def run_pytest(verbose: bool) -> int:
     """Go on as pytest in .venv. Raises VerbError where the project has no tests."""
     if not any((ROOT / "tests").glob("test_*.py")):
         raise VerbError(
-            "this project has no tests/: type copier update --trust --data include_tests=true", ExitCode.MISSING_FILE
+            "this project has no tests/: run do/update --keep-version --data include_tests=true", ExitCode.MISSING_FILE
         )
     python = environment.serving_python(with_tests=True)
     command = [str(python), "-m", "pytest", "-rs", *(["-v"] if verbose else []), "tests"]

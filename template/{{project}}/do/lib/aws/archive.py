@@ -7,42 +7,43 @@ import hashlib
 import tarfile
 from pathlib import Path
 
-from lib.aws import names
+from lib.aws import names, objects
 from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
 from lib.model import artifacts
 
-LARGEST_UPLOAD = 5 * 1024**3  # bytes that S3 takes in one request
-
 
 def write(target: Path) -> None:
-    """Pack what is in model/; the same files make the same archive."""
+    """Pack what is in model/; the same files make the same archive.
+
+    Links are packed as what they lead to, because SageMaker refuses archives that hold any. Raises VerbError for one
+    that leads nowhere, or back to itself.
+    """
     with (
         target.open("wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, dereference=True) as archive,
     ):
         for path in artifacts.contents():
-            archive.add(path, path.name, filter=_without_owner)
+            try:
+                archive.add(path, path.name, filter=_reduced)
+            except OSError as error:
+                raise VerbError(
+                    f"{error.filename} can't be packed ({error.strerror}): replace links with files, as cp -rL copies "
+                    "them",
+                    ExitCode.MISSING_FILE,
+                ) from None
 
 
 def upload(aws: AwsClient, file: Path, bucket: str) -> str:
-    """Put an archive into the bucket, unless it is there; its URL. Raises VerbError."""
-    if file.stat().st_size > LARGEST_UPLOAD:
-        raise VerbError(
-            "the model has more than 5 GB when packed: type aws s3 sync model s3://YOUR_BUCKET/model/, "
-            "and do/config set MODEL_DATA_URL s3://YOUR_BUCKET/model/",
-            ExitCode.BAD_CONFIGURATION,
-        )
+    """Put an archive into the bucket, unless it is there; its URL. Raises AwsError."""
     key = f"models/{_sha256(file)[: names.HASH_LENGTH]}.tar.gz"
-    owner = {"Bucket": bucket, "Key": key, "ExpectedBucketOwner": aws.identity.account}
-    if not aws.find("s3", "HeadObject", **owner):
-        with file.open("rb") as body:
-            aws.change("s3", "PutObject", **owner, Body=body)
+    if not aws.find("s3", "HeadObject", Bucket=bucket, Key=key, ExpectedBucketOwner=aws.identity.account):
+        objects.put(aws, bucket, key, file)
     return f"s3://{bucket}/{key}"
 
 
-def _without_owner(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def _reduced(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """An entry that is the same on every machine; none for hidden files."""
     if Path(entry.name).name.startswith("."):
         return None

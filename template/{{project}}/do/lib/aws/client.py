@@ -9,12 +9,13 @@ from typing import Any
 
 from botocore import xform_name
 
-from lib.aws import errors, session
+from lib.aws import delays, errors, session
 from lib.aws.errors import AwsError
 from lib.aws.redaction import redacted
 from lib.aws.session import Identity
 from lib.cli import log
 
+REMOVING = ("Delete", "Deregister")
 # parameters whose value says nothing to a reader, and may be a secret
 HIDDEN = {"Body", "SecretString"}
 
@@ -44,7 +45,7 @@ class AwsClient:
         return self._call(service, operation, parameters)
 
     def find(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
-        """The answer to a request that changes nothing; None where there is no such thing."""
+        """The answer to a request that changes nothing; None if there is no such thing."""
         try:
             return self._call(service, operation, parameters)
         except AwsError as error:
@@ -65,7 +66,12 @@ class AwsClient:
         if self.dry_run:
             print(f"would call {service} {operation}\n{described(parameters)}")
             return {}
-        return self._call(service, operation, parameters)
+        try:
+            return delays.outwaited(f"{service}:{operation}", lambda: self._call(service, operation, parameters))
+        except AwsError as error:
+            if error.not_found and operation.startswith(REMOVING):
+                return {}  # done: by a request whose answer was lost, or by somebody else
+            raise
 
     def _call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         _log(service, operation, parameters)

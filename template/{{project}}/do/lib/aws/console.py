@@ -13,7 +13,7 @@ TABLE = Path(__file__).with_name("console.yml")
 
 
 def link(aws: AwsClient, kind: str, name: str) -> str:
-    """The page of something of this kind; empty where there is none, or in a partition whose console isn't known."""
+    """The page of something of this kind; empty if there is none, or in a partition whose console isn't known."""
     table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
     host, page = table["hosts"].get(aws.identity.partition), table["pages"].get(kind)
     if not host or not page:

@@ -12,7 +12,9 @@ from lib.cli import ExitCode, VerbError
 
 HISTORY_TAG = "mcc-template:previous"  # on the endpoint: the hashes of the configurations before this one
 HISTORY_LENGTH = 10  # a tag holds 256 characters
-SERVING = {"InService", "Updating"}
+# the old instances go on until an update is done, and stay where it was taken back:
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+SERVING = {"InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed"}
 MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 
 
@@ -30,6 +32,11 @@ class Endpoint:
     tags: dict[str, str]
 
     @property
+    def tag_list(self) -> list[dict[str, str]]:
+        """The tags in AWS's form."""
+        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+
+    @property
     def previous(self) -> list[str]:
         """The names of the configurations that it had before, the last one first."""
         hashes = self.tags.get(HISTORY_TAG, "").split()
@@ -37,13 +44,19 @@ class Endpoint:
 
 
 def find(aws: AwsClient) -> Endpoint | None:
-    """The project's endpoint; None where there is none. Raises VerbError for one that the project did not make."""
+    """The project's endpoint; None if there is none. Raises VerbError for one that the project did not make."""
+    found = named(aws)
+    if found:
+        names.require_ours(f"endpoint {names.project()}", found.tag_list)
+    return found
+
+
+def named(aws: AwsClient) -> Endpoint | None:
+    """The endpoint with this project's name, whoever made it; None if there is none."""
     found = _look(aws)
     if not found:
         return None
-    tags = list(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=found.arn))
-    names.require_ours(f"endpoint {names.project()}", tags)
-    return replace(found, tags={tag["Key"]: tag["Value"] for tag in tags})
+    return replace(found, tags=names.by_key(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=found.arn)))
 
 
 def require_serving(aws: AwsClient) -> None:
@@ -51,11 +64,11 @@ def require_serving(aws: AwsClient) -> None:
     found = find(aws)
     if not found or found.status not in SERVING:
         state = found.status if found else "not there"
-        raise VerbError(f"the endpoint is {state}: type do/deploy", ExitCode.MISSING_PREREQUISITE)
+        raise VerbError(f"the endpoint is {state}: run do/deploy", ExitCode.MISSING_PREREQUISITE)
 
 
 def settled(aws: AwsClient) -> Endpoint | None:
-    """The endpoint when nothing moves any more; None where there is none then. Raises VerbError."""
+    """The endpoint when nothing moves any more; None if there is none then. Raises VerbError."""
     patience = requests.longest_update() + 1800
     waiting.until(lambda: _look(aws), lambda seen: not seen or seen.status not in MOVING, _told, patience)
     return find(aws)

@@ -14,13 +14,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import config
 from lib.aws.redaction import redacted
-from lib.cli import ExitCode, VerbError
+from lib.cli import ROOT, ExitCode, VerbError
 
 TABLE = Path(__file__).with_name("errors.yml")
 
 NOT_FOUND = re.compile(r".*(NotFound|NoSuch|NoSuchEntity|ResourceNotFound|DoesNotExist).*|404")
 # SageMaker says the same for what doesn't exist and for what is malformed
-NOT_FOUND_TEXT = re.compile(r"Could not find|does not exist|Unable to find", re.IGNORECASE)
+NOT_FOUND_TEXT = re.compile(r"Could not find|does not exist|Unable to find|No scalable target found", re.IGNORECASE)
+
+MISSING_RIGHT = re.compile(r"not authorized to perform:? (?P<action>[\w-]+:\w+)")
+# refused without a text, and named otherwise in IAM
+HEADS = {"s3:HeadObject": "s3:GetObject", "s3:HeadBucket": "s3:ListBucket"}
+IAM = ROOT / "iam"
+
+
+# what another request, or an earlier one whose answer was lost, has done or is doing meanwhile
+CONFLICT = re.compile(r".*(AlreadyExists|AlreadyOwnedByYou).*|ConflictException|ResourceInUse(Exception)?")
+CONFLICT_TEXT = re.compile(r"already exist|in-progress", re.IGNORECASE)
 
 
 class AwsError(VerbError):
@@ -35,10 +45,15 @@ class AwsError(VerbError):
     @property
     def not_found(self) -> bool:
         """Whether it means that there is no such thing."""
-        return bool(NOT_FOUND.fullmatch(self.code) or (self.code == "ValidationException" and self._says_so()))
+        return bool(NOT_FOUND.fullmatch(self.code) or self._says(NOT_FOUND_TEXT))
 
-    def _says_so(self) -> bool:
-        return bool(NOT_FOUND_TEXT.search(self.text))
+    @property
+    def is_conflict(self) -> bool:
+        """Whether it means that something else has changed the same meanwhile."""
+        return bool(CONFLICT.fullmatch(self.code) or self._says(CONFLICT_TEXT))
+
+    def _says(self, text: re.Pattern[str]) -> bool:
+        return self.code == "ValidationException" and bool(text.search(self.text))
 
 
 @contextmanager
@@ -60,10 +75,23 @@ def explanation(service: str, operation: str, code: str, text: str) -> AwsError:
     call = f"{service}:{operation}"
     said = redacted(" ".join(text.split()))
     for row in _table():
-        if re.fullmatch(row["code"], code):
-            meaning = row["meaning"].format(call=call, region=config.load()["AWS_REGION"])
+        if re.fullmatch(row["code"], code) and re.search(row.get("text", ""), said):
+            remedy = _remedy(call, text)
+            meaning = row["meaning"].format(call=call, region=config.load()["AWS_REGION"], remedy=remedy)
             return AwsError(f"{meaning} ({said or code})", ExitCode[row["exit_code"]], code, text)
     return AwsError(f"{call}: {said or 'no reason given'} ({code})", ExitCode.AWS_ERROR, code, text)
+
+
+def _remedy(call: str, text: str) -> str:
+    """Which policies of the project allow what AWS says is missing, or else the request itself."""
+    named = MISSING_RIGHT.search(text)
+    action = named["action"] if named else HEADS.get(call, call)
+    found = [
+        f"iam/{file.name}" for file in sorted(IAM.glob("caller*.json")) if f'"{action}"' in file.read_text("utf-8")
+    ]
+    if not found:
+        return f"no policy in iam/ has {action}, so ask an administrator"
+    return f"ask an administrator for {' or '.join(found)}, which do/iam prints"
 
 
 @lru_cache

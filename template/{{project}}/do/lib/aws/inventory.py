@@ -1,137 +1,216 @@
-"""Everything that this project has in AWS, in the order in which it can be removed."""
+"""Everything that AWS has under this project's names, in the order in which it can be removed, and whose it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from lib.aws import bucket, deployment, endpoint, names, requests, roles, scaling
+from lib.aws import alarms, bucket, deployment, endpoint, logs, names, roles, scaling, traces
 from lib.aws.client import AwsClient
+from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
 
 DELETED_AT_ONCE = 1000  # objects in one request to S3
 
 
+Tags = list[dict[str, str]]
+
+
 @dataclass(frozen=True)
 class Resource:
-    """Something in AWS: its kind in words, how it is, since when, and how it is removed."""
+    """Something in AWS: its kind in words, how it is, since when, and how it is removed.
+
+    `tags` say whose it is, and `mark` gives it this project's.
+    """
 
     kind: str
     name: str
     remove: Callable[[], object]
+    tags: Tags
+    mark: Callable[[], object]
     state: str = ""
     created: datetime | None = None
 
 
-def endpoint_and_models(aws: AwsClient) -> Iterator[Resource]:
-    """What do/deploy makes."""
+class Found(NamedTuple):
+    """What a look found, and the looks that AWS refused."""
+
+    resources: list[Resource]
+    refused: list[AwsError]
+
+
+def owned(aws: AwsClient, groups: Iterable[str]) -> Found:
+    """What this project has of some groups of GROUPS. Goes on past what can't be seen. Raises VerbError."""
+    everything = named(aws, groups)
+    return everything._replace(resources=[one for one in everything.resources if names.is_ours(one.tags)])
+
+
+def foreign(aws: AwsClient) -> Found:
+    """What has a name of this project's, but was not made by it. Goes on past what can't be seen. Raises VerbError."""
+    everything = named(aws, GROUPS)
+    return everything._replace(resources=[one for one in everything.resources if not names.is_ours(one.tags)])
+
+
+def named(aws: AwsClient, groups: Iterable[str]) -> Found:
+    """What has a name of this project's, in the order of GROUPS. Raises VerbError where nothing can be seen at all."""
+    found = Found([], [])
+    for look in (look for group, looks in GROUPS.items() if group in groups for look in looks):
+        try:
+            found.resources.extend(look(aws))
+        except AwsError as error:
+            if error.exit_code != ExitCode.AWS_ERROR:  # such as credentials, which the others lack, too
+                raise
+            found.refused.append(error)
+    return found
+
+
+def _autoscaling(aws: AwsClient) -> Iterator[Resource]:
     target = scaling.registered(aws)
-    if target:
+    if not target:
+        return
+    found = endpoint.named(aws)
+    if not found or names.is_ours(found.tag_list):
         state = f"{target['MinCapacity']} to {target['MaxCapacity']} instances"
-        yield Resource("autoscaling", target["ResourceId"], partial(scaling.disable, aws), state)
-    found = endpoint.find(aws)
+        # without tags of its own: it belongs to the endpoint of its name
+        yield Resource(
+            "autoscaling", target["ResourceId"], partial(scaling.disable, aws), names.tag_list(), _nothing, state
+        )
+
+
+def _endpoint(aws: AwsClient) -> Iterator[Resource]:
+    found = endpoint.named(aws)
     if found:
         state = f"{found.status}, {found.instances} instances, {found.config}"
-        yield Resource("endpoint", names.project(), partial(deployment.remove, aws), state, found.created)
-    for kind, listed, key in (
-        ("endpoint configuration", "EndpointConfigs", "EndpointConfig"),
-        ("model", "Models", "Model"),
-    ):
-        yield from _by_content(aws, kind, listed, key)
-    yield from _alarms(aws)
-    yield from _role(aws, "sagemaker")
+        remove, mark = partial(deployment.remove, aws), partial(_mark_in_sagemaker, aws, found.arn)
+        yield Resource("endpoint", names.project(), remove, found.tag_list, mark, state, found.created)
 
 
-def build_project(aws: AwsClient) -> Iterator[Resource]:
-    """What do/submit makes to build with."""
+def _configs(aws: AwsClient) -> Iterator[Resource]:
+    return _by_content(aws, "endpoint configuration", "EndpointConfigs", "EndpointConfig")
+
+
+def _models(aws: AwsClient) -> Iterator[Resource]:
+    return _by_content(aws, "model", "Models", "Model")
+
+
+def _build_project(aws: AwsClient) -> Iterator[Resource]:
+    boto = aws.session.boto
+    if aws.region not in boto.get_available_regions("codebuild", boto.get_partition_for_region(aws.region)):
+        return
     found = aws.read("codebuild", "BatchGetProjects", names=[names.project()])["projects"]
     for project in found:
-        if names.is_ours(project.get("tags", [])):
-            remove = partial(aws.change, "codebuild", "DeleteProject", name=project["name"])
-            yield Resource("build project", project["name"], remove, created=project.get("created"))
-    yield from _role(aws, "codebuild")
+        name, tags = project["name"], project.get("tags", [])
+        remove = partial(aws.change, "codebuild", "DeleteProject", name=name)
+        merged = [{"key": key, "value": value} for key, value in _with_ours(tags).items()]
+        mark = partial(aws.change, "codebuild", "UpdateProject", name=name, tags=merged)
+        yield Resource("build project", name, remove, tags, mark, created=project.get("created"))
 
 
-def images(aws: AwsClient) -> Iterator[Resource]:
+def _images(aws: AwsClient) -> Iterator[Resource]:
     """The image repository, with all images in it."""
     found = aws.find("ecr", "DescribeRepositories", repositoryNames=[names.project()])
     for repository in found["repositories"] if found else ():
-        tags = aws.read("ecr", "ListTagsForResource", resourceArn=repository["repositoryArn"])["tags"]
-        if names.is_ours(tags):
-            name = repository["repositoryName"]
-            count = len(list(aws.pages("ecr", "ListImages", "imageIds", repositoryName=name)))
-            remove = partial(aws.change, "ecr", "DeleteRepository", repositoryName=name, force=True)
-            yield Resource("image repository", name, remove, f"{count} images", repository.get("createdAt"))
+        name, arn = repository["repositoryName"], repository["repositoryArn"]
+        tags = aws.read("ecr", "ListTagsForResource", resourceArn=arn)["tags"]
+        count = len(list(aws.pages("ecr", "ListImages", "imageIds", repositoryName=name)))
+        remove = partial(aws.change, "ecr", "DeleteRepository", repositoryName=name, force=True)
+        mark = partial(aws.change, "ecr", "TagResource", resourceArn=arn, tags=names.tag_list())
+        yield Resource("image repository", name, remove, tags, mark, f"{count} images", repository.get("createdAt"))
 
 
-def project_bucket(aws: AwsClient) -> Iterator[Resource]:
+def _project_bucket(aws: AwsClient) -> Iterator[Resource]:
     """The bucket of sources and models, with all versions of all objects."""
     name = names.bucket(aws.identity.account, aws.region)
     if bucket.exists(aws, name):
-        tags = aws.find("s3", "GetBucketTagging", Bucket=name) or {"TagSet": []}
-        if names.is_ours(tags["TagSet"]):
-            yield Resource("bucket", name, partial(_remove_bucket, aws, name))
+        tags = (aws.find("s3", "GetBucketTagging", Bucket=name) or {"TagSet": []})["TagSet"]
+        merged = [{"Key": key, "Value": value} for key, value in _with_ours(tags).items()]
+        mark = partial(aws.change, "s3", "PutBucketTagging", Bucket=name, Tagging={"TagSet": merged})
+        yield Resource("bucket", name, partial(_remove_bucket, aws, name), tags, mark)
 
 
-def registry(aws: AwsClient) -> Iterator[Resource]:
+def _registry(aws: AwsClient) -> Iterator[Resource]:
     """The group of model packages, with all packages in it."""
     found = aws.find("sagemaker", "DescribeModelPackageGroup", ModelPackageGroupName=names.project())
-    if found and _is_ours(aws, found["ModelPackageGroupArn"]):
+    if found:
+        tags, mark = _in_sagemaker(aws, found["ModelPackageGroupArn"])
         remove = partial(_remove_packages, aws)
-        yield Resource("model package group", names.project(), remove, created=found["CreationTime"])
+        yield Resource("model package group", names.project(), remove, tags, mark, created=found["CreationTime"])
 
 
-def log_groups(aws: AwsClient) -> Iterator[Resource]:
+def _log_groups(aws: AwsClient) -> Iterator[Resource]:
     """What the endpoint and the builds have written."""
     for kind in ("endpoint", "build"):
-        group = names.log_group(kind)
-        for found in aws.pages("logs", "DescribeLogGroups", "logGroups", logGroupNamePrefix=group):
-            if found["logGroupName"] == group:
-                yield Resource("log group", group, partial(aws.change, "logs", "DeleteLogGroup", logGroupName=group))
-
-
-# what can be named on the command line of do/clean, in the order of removal
-GROUPS: dict[str, Callable[[AwsClient], Iterator[Resource]]] = {
-    "endpoint": endpoint_and_models,
-    "registry": registry,
-    "build": build_project,
-    "images": images,
-    "bucket": project_bucket,
-    "logs": log_groups,
-}
+        if logs.exists(aws, kind):
+            remove = partial(aws.change, "logs", "DeleteLogGroup", logGroupName=names.log_group(kind))
+            mark = partial(aws.change, "logs", "TagResource", resourceArn=logs.arn(aws, kind), tags=names.tags())
+            yield Resource("log group", names.log_group(kind), remove, logs.tags(aws, kind), mark)
 
 
 def _by_content(aws: AwsClient, kind: str, listed: str, key: str) -> Iterator[Resource]:
     """Models or endpoint configurations, which are named after their content."""
     for row in aws.pages("sagemaker", f"List{listed}", listed, NameContains=names.project()):
         name = row[f"{key}Name"]
-        if names.is_by_content(name) and _is_ours(aws, row[f"{key}Arn"]):
-            remove = partial(aws.change, "sagemaker", f"Delete{key}", **{f"{key}Name": name})
-            yield Resource(kind, name, remove, created=row["CreationTime"])
+        if names.is_by_content(name):
+            tags, mark = _in_sagemaker(aws, row[f"{key}Arn"])
+            remove = partial(_remove_unused, aws, f"Delete{key}", **{f"{key}Name": name})
+            yield Resource(kind, name, remove, tags, mark, created=row["CreationTime"])
 
 
 def _alarms(aws: AwsClient) -> Iterator[Resource]:
-    wanted = [parameters["AlarmName"] for parameters in requests.alarms_of_endpoint()]
-    for alarm in aws.pages("cloudwatch", "DescribeAlarms", "MetricAlarms", AlarmNames=wanted):
-        tags = aws.read("cloudwatch", "ListTagsForResource", ResourceARN=alarm["AlarmArn"])["Tags"]
-        if names.is_ours(tags):
-            remove = partial(aws.change, "cloudwatch", "DeleteAlarms", AlarmNames=[alarm["AlarmName"]])
-            yield Resource("alarm", alarm["AlarmName"], remove, alarm["StateValue"])
+    for alarm in alarms.named(aws):
+        remove = partial(alarms.remove, aws, [alarm.name])
+        mark = partial(aws.change, "cloudwatch", "TagResource", ResourceARN=alarm.arn, Tags=names.tag_list())
+        yield Resource("alarm", alarm.name, remove, alarm.tags, mark, alarm.state)
 
 
 def _role(aws: AwsClient, purpose: str) -> Iterator[Resource]:
-    found = aws.find("iam", "GetRole", RoleName=names.role(purpose))
-    if found and names.is_ours(found["Role"].get("Tags", [])):
-        remove = partial(roles.remove, aws, purpose)
-        yield Resource("role", names.role(purpose), remove, created=found["Role"]["CreateDate"])
+    name = names.role(purpose)
+    found = aws.find("iam", "GetRole", RoleName=name)
+    if found:
+        remove = partial(_remove_role, aws, purpose)
+        mark = partial(aws.change, "iam", "TagRole", RoleName=name, Tags=names.tag_list())
+        yield Resource("role", name, remove, found["Role"].get("Tags", []), mark, created=found["Role"]["CreateDate"])
 
 
-def _is_ours(aws: AwsClient, arn: str) -> bool:
-    return names.is_ours(list(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=arn)))
+def _in_sagemaker(aws: AwsClient, arn: str) -> tuple[Tags, Callable[[], object]]:
+    """The tags of something in SageMaker, and what marks it."""
+    tags = list(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=arn))
+    return tags, partial(_mark_in_sagemaker, aws, arn)
+
+
+def _mark_in_sagemaker(aws: AwsClient, arn: str) -> None:
+    aws.change("sagemaker", "AddTags", ResourceArn=arn, Tags=names.tag_list())
+
+
+def _with_ours(tags: Tags) -> dict[str, str]:
+    """All tags of something whose tags can only be replaced."""
+    return names.by_key(tags) | names.tags()
+
+
+def _nothing() -> None:
+    """What marks something that has no tags."""
+
+
+def _remove_unused(aws: AwsClient, operation: str, **parameters: str) -> None:
+    _require_no_endpoint(aws)
+    aws.change("sagemaker", operation, **parameters)
+
+
+def _remove_role(aws: AwsClient, purpose: str) -> None:
+    if purpose == "sagemaker" and not aws.dry_run:
+        _require_no_endpoint(aws)
+        traces.wait_until_gone(aws)
+    roles.remove(aws, purpose)
+
+
+def _require_no_endpoint(aws: AwsClient) -> None:
+    """Raise VerbError where the endpoint could not be removed: it needs its configuration, model and role."""
+    if not aws.dry_run and endpoint.named(aws):
+        raise VerbError("the endpoint, which is still there, needs it", ExitCode.AWS_ERROR)
 
 
 def _remove_bucket(aws: AwsClient, name: str) -> None:
@@ -156,3 +235,14 @@ def _remove_packages(aws: AwsClient) -> None:
     for package in aws.pages("sagemaker", "ListModelPackages", "ModelPackageSummaryList", ModelPackageGroupName=group):
         aws.change("sagemaker", "DeleteModelPackage", ModelPackageName=package["ModelPackageArn"])
     aws.change("sagemaker", "DeleteModelPackageGroup", ModelPackageGroupName=group)
+
+
+# what can be named on the command line of do/clean, in the order of removal
+GROUPS: dict[str, tuple[Callable[[AwsClient], Iterator[Resource]], ...]] = {
+    "endpoint": (_autoscaling, _endpoint, _configs, _models, _alarms, partial(_role, purpose="sagemaker")),
+    "registry": (_registry,),
+    "build": (_build_project, partial(_role, purpose="codebuild")),
+    "images": (_images,),
+    "bucket": (_project_bucket,),
+    "logs": (_log_groups,),
+}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lib.aws import errors, names
+from lib.aws import names
 from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
@@ -40,26 +39,8 @@ def connect() -> AwsClient:
     return aws
 
 
-def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
-    """The body of the answer, and what came with it. Raises Refused, and VerbError where there is no answer."""
-    found = _send(aws, "InvokeEndpoint", parameters)
-    with errors.explained(SERVICE, "InvokeEndpoint"):
-        return found["Body"].read(), found
-
-
-def stream(aws: AwsClient, **parameters: Any) -> tuple[Iterator[bytes], dict[str, Any]]:
-    """The body piece by piece, and what came before it. Raises Refused, and VerbError, also where it breaks off."""
-    found = _send(aws, "InvokeEndpointWithResponseStream", parameters)
-    return _pieces(found["Body"]), found
-
-
-def _pieces(events: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    with errors.explained(SERVICE, "InvokeEndpointWithResponseStream"):
-        for event in events:
-            yield event.get("PayloadPart", {}).get("Bytes", b"")
-
-
-def _send(aws: AwsClient, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+def send(aws: AwsClient, operation: str, **parameters: Any) -> dict[str, Any]:
+    """SageMaker's answer to a request to the endpoint. Raises Refused, and VerbError if there is no answer."""
     try:
         return aws.read(SERVICE, operation, EndpointName=names.project(), **parameters)
     except AwsError as error:
@@ -68,6 +49,6 @@ def _send(aws: AwsClient, operation: str, parameters: dict[str, Any]) -> dict[st
             raise Refused(int(status or 500), str(body or "").encode()) from None
         if re.search(r"Endpoint .* not found", error.text):
             raise VerbError(
-                f"there is no endpoint {names.project()}: type do/deploy", ExitCode.MISSING_PREREQUISITE
+                f"there is no endpoint {names.project()}: run do/deploy", ExitCode.MISSING_PREREQUISITE
             ) from None
         raise

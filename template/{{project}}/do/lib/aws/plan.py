@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from lib.cli import say
+from lib.aws import waiting
+from lib.aws.errors import AwsError
+from lib.cli import ExitCode, VerbError, say
+
+Answer = TypeVar("Answer")
+
+LOOKS = 10  # at what there is, while something else changes it: every look but the last gets further
+
+
+def reconciled(look_and_change: Callable[[], Answer]) -> Answer:
+    """What it gives, done again if something has changed what it saw: a lost answer's request, or another verb.
+
+    Raises VerbError if that goes on.
+    """
+    for look in range(1, LOOKS + 1):
+        try:
+            return look_and_change()
+        except AwsError as error:
+            if not error.is_conflict:
+                raise
+            if look == LOOKS:
+                raise VerbError(
+                    f"something else changes the same in AWS, likely another verb of this project: run the same again "
+                    f"when that has ended ({error})",
+                    ExitCode.AWS_ERROR,
+                ) from None
+        say("it was made or changed in AWS meanwhile: looking again")
+        time.sleep(waiting.seconds_between())  # what was made a moment ago may not be seen at once
+    raise AssertionError
 
 
 class Step(NamedTuple):

@@ -10,25 +10,13 @@ from lib import config, instances
 from lib.aws import image_platform, names, repository, roles
 from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
+from lib.aws.redaction import redacted
 from lib.cli import ROOT, ExitCode, VerbError, say
 from lib.image import images
 
 SAGEMAKER = "sagemaker.amazonaws.com"
+SERIOUS = ("CRITICAL", "HIGH")  # of ECR's severities
 DENIED = {"AccessDenied", "AccessDeniedException"}
-
-
-def require_sound_settings() -> None:
-    """Raise VerbError for settings that don't go together."""
-    configuration = config.load()
-    least, most = int(configuration["MIN_INSTANCES"]), int(configuration["MAX_INSTANCES"])
-    if most < least:
-        raise _wrong_setting(f"MAX_INSTANCES={most} is less than MIN_INSTANCES={least}", f"MAX_INSTANCES {least}")
-    if configuration["DEPLOYMENT_STRATEGY"] == "rolling" and least < 2:
-        raise _wrong_setting("DEPLOYMENT_STRATEGY=rolling needs two instances", "MIN_INSTANCES 2")
-    if configuration["VPC_SUBNETS"] and not configuration["VPC_SECURITY_GROUPS"]:
-        raise _wrong_setting("VPC_SUBNETS needs a security group", "VPC_SECURITY_GROUPS sg-...")
-    if int(configuration["DATA_CAPTURE_PERCENT"]) and not configuration["DATA_CAPTURE_URL"]:
-        raise _wrong_setting("DATA_CAPTURE_PERCENT needs a place in S3", "DATA_CAPTURE_URL s3://...")
 
 
 def image_uri(aws: AwsClient) -> str:
@@ -37,22 +25,41 @@ def image_uri(aws: AwsClient) -> str:
     tag = wanted.partition(":")[2]
     found = aws.find("ecr", "DescribeImages", repositoryName=names.project(), imageIds=[{"imageTag": tag}])
     if not found:
-        raise VerbError(f"{wanted} is not in ECR: type {_push()}", ExitCode.MISSING_FILE)
+        raise VerbError(f"{wanted} is not in ECR: run {_push()}", ExitCode.MISSING_FILE)
     image = found["imageDetails"][0]
     if image.get("imageManifestMediaType", image_platform.DOCKER_MANIFEST) != image_platform.DOCKER_MANIFEST:
         raise VerbError(
             f"{wanted} in ECR has a manifest that SageMaker refuses ({image['imageManifestMediaType']}): "
-            f"remove it there, and type {_push()}",
+            f"remove it there, and run {_push()}",
             ExitCode.AWS_ERROR,
         )
     return f"{repository.uri(aws)}@{image['imageDigest']}"
 
 
+def note_vulnerabilities(aws: AwsClient, uri: str) -> None:
+    """Say how many serious vulnerabilities ECR's scan has found in an image; nothing while it has not scanned it."""
+    digest = uri.partition("@")[2]
+    image = {"repositoryName": names.project(), "imageId": {"imageDigest": digest}}
+    try:
+        found = aws.find("ecr", "DescribeImageScanFindings", **image) or {}
+    except AwsError as error:
+        if error.code not in DENIED:
+            raise
+        say("note: what the scan of the image found can't be seen here (ecr:DescribeImageScanFindings is not allowed)")
+        return
+    counts = found.get("imageScanFindings", {}).get("findingSeverityCounts", {})
+    serious = [f"{counts[severity]} {severity.lower()}" for severity in SERIOUS if counts.get(severity)]
+    if serious:
+        say(
+            f"note: ECR's scan found {' and '.join(serious)} vulnerabilities in the image: "
+            f"aws ecr describe-image-scan-findings --repository-name {names.project()} --image-id imageDigest={digest} "
+            f"--region {aws.region} lists them, {_rebuild()} builds it with patched packages"
+        )
+
+
 def require_platform(aws: AwsClient, uri: str) -> None:
     """Raise VerbError for an image in ECR that INSTANCE_TYPE can't run; only say so where that can't be read."""
     instance = instances.chosen()
-    if not instance:
-        return
     digest, why = uri.partition("@")[2], ""
     try:
         found = image_platform.of(aws, digest)
@@ -74,16 +81,16 @@ def require_platform(aws: AwsClient, uri: str) -> None:
 
 
 def role_arn(aws: AwsClient) -> str:
-    """ROLE_ARN, else the role that this makes, or brings up to date with iam/. Raises VerbError for a wrong one."""
+    """ROLE_ARN, else that of the role that do/deploy makes. Raises VerbError for a wrong one."""
     given = config.load()["ROLE_ARN"]
     if not given:
-        return roles.ensure(aws, "sagemaker")
+        return roles.arn(aws, "sagemaker")
     require_role(aws, given)
     return given
 
 
 def require_role(aws: AwsClient, arn: str) -> None:
-    """Raise VerbError unless the role is there and SageMaker may take it; only say so where that can't be read."""
+    """Raise VerbError unless the role exists and SageMaker can assume it; only say so if that can't be read."""
     _, partition, _, _, account, path = arn.split(":", 5)
     name = path.rpartition("/")[2]
     if (partition, account) != (aws.identity.partition, aws.identity.account):
@@ -93,16 +100,18 @@ def require_role(aws: AwsClient, arn: str) -> None:
     except AwsError as error:
         if error.code not in DENIED:
             raise
-        say(f"note: whether SageMaker may take the role {name} can't be seen here (iam:GetRole is not allowed)")
+        say(f"note: whether SageMaker can assume the role {name} can't be seen here (iam:GetRole is not allowed)")
         return
     if not found:
         raise _wrong_role(f"there is no role {name}")
+    if found["Role"]["Arn"] != arn:
+        raise _wrong_role(f"the role {name} is {redacted(found['Role']['Arn'])}")
     if not _trusts_sagemaker(found["Role"]["AssumeRolePolicyDocument"]):
         raise _wrong_role(f"the role {name} does not trust {SAGEMAKER}")
 
 
 def require_quota(aws: AwsClient, instances: int) -> None:
-    """Raise VerbError where so many instances are more than the account may have; say so where that can't be read."""
+    """Raise VerbError if the account's quota doesn't allow the instances; say so if that can't be read."""
     instance_type = config.load()["INSTANCE_TYPE"]
     wanted = f"{instance_type} for endpoint usage"
     try:
@@ -116,7 +125,8 @@ def require_quota(aws: AwsClient, instances: int) -> None:
     if quota is not None and quota < instances:
         raise VerbError(
             f"{instances} of {instance_type} are needed, but the account may have {quota:g} in {aws.region}: ask for "
-            f"more of '{wanted}' in Service Quotas, or type do/config set INSTANCE_TYPE with another type",
+            f"more of '{wanted}' in Service Quotas, or run do/update --keep-version --data instance_type=... with "
+            "another type",
             ExitCode.MISSING_PREREQUISITE,
         )
 
@@ -132,12 +142,12 @@ def _trusts_sagemaker(policy: dict[str, Any] | str) -> bool:
     return False
 
 
-def _wrong_setting(why: str, assignment: str) -> VerbError:
-    return VerbError(f"{why}: type do/config set {assignment}", ExitCode.BAD_CONFIGURATION)
-
-
 def _wrong_role(why: str) -> VerbError:
-    return VerbError(f"ROLE_ARN is wrong: {why}: type do/config set ROLE_ARN ...", ExitCode.BAD_CONFIGURATION)
+    return VerbError(f"ROLE_ARN is wrong: {why}: run do/config set ROLE_ARN ...", ExitCode.BAD_CONFIGURATION)
+
+
+def _rebuild() -> str:
+    return "do/submit --rebuild" if (ROOT / "do" / "submit").exists() else "do/build --no-cache after a change"
 
 
 def _push() -> str:

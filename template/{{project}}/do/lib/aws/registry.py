@@ -26,7 +26,7 @@ class Version(NamedTuple):
 
 
 def ensure_group(aws: AwsClient) -> None:
-    """Make the group where there is none. Raises VerbError for somebody else's."""
+    """Make the group if there is none. Raises VerbError for somebody else's."""
     name = names.project()
     found = aws.find("sagemaker", "DescribeModelPackageGroup", ModelPackageGroupName=name)
     if found:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,14 @@ import yaml
 
 from lib.aws import names
 from lib.aws.client import AwsClient
+from lib.aws.image_platform import DOCKER_MANIFEST
 
 TABLE = Path(__file__).with_name("repository.yml")
-CHINA = "aws-cn"
 
 
 def registry(aws: AwsClient) -> str:
     """The account's registry, as docker names it."""
-    suffix = "amazonaws.com.cn" if aws.identity.partition == CHINA else "amazonaws.com"
-    return f"{aws.identity.account}.dkr.ecr.{aws.region}.{suffix}"
+    return f"{aws.identity.account}.dkr.ecr.{aws.region}.{aws.session.dns_suffix}"
 
 
 def uri(aws: AwsClient) -> str:
@@ -30,6 +31,32 @@ def digest(aws: AwsClient, tag: str) -> str | None:
     """The digest (sha256:...) of the image with this tag; None where it isn't there. Raises AwsError."""
     found = aws.find("ecr", "DescribeImages", repositoryName=names.project(), imageIds=[{"imageTag": tag}])
     return str(found["imageDetails"][0]["imageDigest"]) if found else None
+
+
+@contextmanager
+def tag_free(aws: AwsClient, tag: str) -> Iterator[None]:
+    """Let another image take a tag, which stands for one image otherwise. Raises VerbError.
+
+    The image that has it gets a second one, because endpoints pull it by its digest for as long as they run. It has
+    its tag back if no other took it.
+    """
+    image = {"repositoryName": names.project(), "imageIds": [{"imageTag": tag}]}
+    found = aws.find("ecr", "BatchGetImage", **image, acceptedMediaTypes=[DOCKER_MANIFEST]) or {"images": []}
+    if not found["images"]:
+        yield
+        return
+    (old,) = found["images"]
+    same = {"repositoryName": names.project(), "imageManifest": old["imageManifest"]}
+    same["imageManifestMediaType"] = old["imageManifestMediaType"]
+    aside = f"{tag}-{old['imageId']['imageDigest'].partition(':')[2][: names.HASH_LENGTH]}"
+    if not digest(aws, aside):
+        aws.change("ecr", "PutImage", **same, imageTag=aside)
+    aws.change("ecr", "BatchDeleteImage", **image)
+    try:
+        yield
+    finally:
+        if not aws.dry_run and not digest(aws, tag):
+            aws.change("ecr", "PutImage", **same, imageTag=tag)
 
 
 def ensure(aws: AwsClient) -> str:

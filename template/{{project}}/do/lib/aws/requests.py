@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lib import config
+from lib import config, target
 from lib.aws import names
+from lib.aws.client import AwsClient
+from lib.target import endpoint_config as target_config
 
 Parameters = dict[str, Any]
 
 ROUTING = {"least-outstanding-requests": "LEAST_OUTSTANDING_REQUESTS", "random": "RANDOM"}
 AMI = "INFERENCE_AMI_VERSION"
-ALARMS = Path(__file__).with_name("alarms.yml")
+ALARMS = Path(target.__file__).with_name("alarms.yml")
 
 WATCH_SECONDS = 300  # how long the alarms watch the new instances before the old ones go, or the next batch begins
 KEEP_SECONDS = 60  # how long the old instances stay after that
 LONGEST_UPDATE = 28800  # the API's limits, in seconds
 SHORTEST_UPDATE = 600
-
-REQUESTS_PER_MINUTE = 100  # that each instance should have, for autoscaling
 
 
 @dataclass(frozen=True)
@@ -51,42 +51,59 @@ def model(role_arn: str, image_uri: str, data: Parameters) -> Definition:
     return _named(content, "ModelName")
 
 
-def endpoint_config(model_name: str) -> Definition:
-    """The endpoint configuration: on what the model runs."""
+def endpoint_config(aws: AwsClient, model_name: str) -> Definition:
+    """The endpoint configuration: on what the model runs, and how it is asked."""
     configuration = config.load()
-    content: Parameters = {"ProductionVariants": [_variant(model_name, configuration)]}
+    content: Parameters = {"ProductionVariants": [_variant(model_name, configuration)], **target_config.parts(aws)}
     if configuration["KMS_KEY"]:
         content["KmsKeyId"] = configuration["KMS_KEY"]
-    if int(configuration["DATA_CAPTURE_PERCENT"]):
-        content["DataCaptureConfig"] = _data_capture(configuration)
     return _named(content, "EndpointConfigName")
 
 
-def deployment(instances: int) -> Parameters:
-    """How an update replaces so many instances, and when it is rolled back. Rolling can't replace a single one."""
+def deployment(instances: int, alarms: Sequence[Parameters]) -> Parameters:
+    """How an update replaces these instances, watched by these alarms. Rolling can't replace a single instance.
+
+    Without alarms nothing rolls the update back, so there is nothing to wait for either.
+    """
     rolling = config.load()["DEPLOYMENT_STRATEGY"] == "rolling" and instances > 1
-    policy = _rolling() if rolling else _blue_green(instances)
-    alarms = [{"AlarmName": parameters["AlarmName"]} for parameters in alarms_of_endpoint()]
-    return {**policy, "AutoRollbackConfiguration": {"Alarms": alarms}}
+    watch_seconds = WATCH_SECONDS if alarms else 0
+    policy = _rolling(watch_seconds) if rolling else _blue_green(instances, watch_seconds)
+    if not alarms:
+        return policy
+    watching = [{"AlarmName": parameters["AlarmName"]} for parameters in alarms]
+    return {**policy, "AutoRollbackConfiguration": {"Alarms": watching}}
 
 
-def alarms_of_endpoint() -> list[Parameters]:
-    """The alarms that roll an update back, see alarms.yml."""
+def alarms(config_name: str) -> list[Parameters]:
+    """The alarms that roll back an update to this configuration, see alarms.yml.
+
+    They see the instances of this configuration only: alarms of the whole endpoint would also see the old instances,
+    and an endpoint that fails could not be updated any more.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+    """
     dimensions = [
         {"Name": "EndpointName", "Value": names.project()},
         {"Name": "VariantName", "Value": names.VARIANT},
+        {"Name": "EndpointConfigName", "Value": config_name},
     ]
+    kind = config.load()["MODEL_KIND"]
     rows = yaml.safe_load(ALARMS.read_text(encoding="utf-8"))
     return [
         {
-            "AlarmName": names.alarm(what),
+            "AlarmName": names.alarm(config_name, what),
             "Namespace": "AWS/SageMaker",
             "Dimensions": dimensions,
             **row,
+            "Threshold": float(row["Threshold"][kind] if isinstance(row["Threshold"], dict) else row["Threshold"]),
             "Tags": names.tag_list(),
         }
         for what, row in rows.items()
     ]
+
+
+def first_instances() -> int:
+    """With how many instances a configuration starts: with one at least, also where they can all go later."""
+    return max(1, int(config.load()["MIN_INSTANCES"]))
 
 
 def is_scaled() -> bool:
@@ -110,25 +127,12 @@ def capacity() -> Parameters:
     return {"MinCapacity": int(configuration["MIN_INSTANCES"]), "MaxCapacity": int(configuration["MAX_INSTANCES"])}
 
 
-def scaling_policy() -> Parameters:
-    """By what autoscaling chooses: the requests that each instance has in a minute."""
-    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
-    return {
-        "PolicyName": names.project(),
-        "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": float(REQUESTS_PER_MINUTE),
-            "PredefinedMetricSpecification": metric,
-        },
-    }
-
-
 def _variant(model_name: str, configuration: Mapping[str, str]) -> Parameters:
     variant: Parameters = {
         "VariantName": names.VARIANT,
         "ModelName": model_name,
         "InstanceType": configuration["INSTANCE_TYPE"],
-        "InitialInstanceCount": int(configuration["MIN_INSTANCES"]),
+        "InitialInstanceCount": first_instances(),
         "InitialVariantWeight": 1.0,
         "ContainerStartupHealthCheckTimeoutInSeconds": int(configuration["STARTUP_TIMEOUT"]),
         "ModelDataDownloadTimeoutInSeconds": int(configuration["DOWNLOAD_TIMEOUT"]),
@@ -141,24 +145,10 @@ def _variant(model_name: str, configuration: Mapping[str, str]) -> Parameters:
     return variant
 
 
-def _data_capture(configuration: Mapping[str, str]) -> Parameters:
-    capture: Parameters = {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": int(configuration["DATA_CAPTURE_PERCENT"]),
-        "DestinationS3Uri": configuration["DATA_CAPTURE_URL"],
-        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-        "CaptureContentTypeHeader": {
-            "CsvContentTypes": ["text/csv"],
-            "JsonContentTypes": ["application/json", "application/jsonlines"],
-        },
-    }
-    return capture | ({"KmsKeyId": configuration["KMS_KEY"]} if configuration["KMS_KEY"] else {})
-
-
-def _blue_green(instances: int) -> Parameters:
-    """All requests at once to the new instances where there is one, else some to one of them first."""
-    routing: Parameters = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": WATCH_SECONDS}
-    if instances > 1:
+def _blue_green(instances: int, watch_seconds: int) -> Parameters:
+    """All requests at once to the new instances if there is one, or nobody watches; else some to one of them first."""
+    routing: Parameters = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": watch_seconds}
+    if instances > 1 and watch_seconds:
         routing |= {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}
     policy = {
         "TrafficRoutingConfiguration": routing,
@@ -168,10 +158,10 @@ def _blue_green(instances: int) -> Parameters:
     return {"BlueGreenUpdatePolicy": policy}
 
 
-def _rolling() -> Parameters:
+def _rolling(watch_seconds: int) -> Parameters:
     policy = {
         "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
-        "WaitIntervalInSeconds": WATCH_SECONDS,
+        "WaitIntervalInSeconds": watch_seconds,
         "MaximumExecutionTimeoutInSeconds": longest_update(),
     }
     return {"RollingUpdatePolicy": policy}

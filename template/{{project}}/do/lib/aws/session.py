@@ -9,9 +9,11 @@ from typing import Any
 
 import boto3
 import botocore.config
+import botocore.session
 
 from lib import config
 from lib.aws import errors
+from lib.cli import say
 
 # how often botocore asks again when AWS throttles or fails; the environment may say otherwise
 RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "8"}
@@ -41,6 +43,12 @@ class Session:
                 self._clients[service] = self.boto.client(service, config=configuration)
         return self._clients[service]
 
+    @property
+    def dns_suffix(self) -> str:
+        """What the names of AWS's hosts end with in the region's partition, such as amazonaws.com."""
+        resolver = botocore.session.get_session().get_component("endpoint_resolver")
+        return str(resolver.get_partition_dns_suffix(self.boto.get_partition_for_region(self.region)))
+
     @cached_property
     def identity(self) -> Identity:
         """The account that the credentials are for. Raises AwsError."""
@@ -53,6 +61,9 @@ def connect() -> Session:
     """The connection to AWS_REGION of do/config. Raises VerbError, for a profile that doesn't exist too."""
     for variable, value in RETRIES.items():
         os.environ.setdefault(variable, value)
-    region = config.load()["AWS_REGION"]
+    settings = config.load()
+    region, recorded = settings["AWS_REGION"], config.ANSWERS["AWS_REGION"]
+    if region != recorded:  # many shells export it
+        say(f"note: working in {region}, AWS_REGION of the environment, not in {recorded}, the project's own")
     with errors.explained("boto3", "connect"):
         return Session(region, boto3.Session(region_name=region))

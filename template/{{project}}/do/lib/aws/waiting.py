@@ -21,7 +21,7 @@ def seconds_between() -> float:
     try:
         return float(text or DEFAULT_SECONDS)
     except ValueError:
-        raise VerbError(f"{SECONDS_BETWEEN}={text!r} is no number of seconds", ExitCode.BAD_CONFIGURATION) from None
+        raise VerbError(f"{SECONDS_BETWEEN}={text!r} is not a number of seconds", ExitCode.BAD_CONFIGURATION) from None
 
 
 def until(
@@ -43,29 +43,7 @@ def until(
             return answer
         if now > patience:
             raise VerbError(
-                f"it still goes on after {now / 60:.0f} minutes ({shown}): do/status shows how it is",
+                f"still in progress after {now / 60:.0f} minutes ({shown}): check do/status",
                 ExitCode.AWS_ERROR,
             )
         time.sleep(seconds_between())
-
-
-def retried(attempt: Callable[[], Answer], is_temporary: Callable[[VerbError], bool], why: str) -> Answer:
-    """What `attempt` gives, tried for up to 5 minutes while its errors are temporary. Raises its last error.
-
-    IAM takes up to minutes until a new role works everywhere. The pauses grow from a tenth to three times the
-    seconds between two questions.
-    """
-    deadline = time.monotonic() + 300
-    pause = seconds_between() / 10
-    told = False
-    while True:
-        try:
-            return attempt()
-        except VerbError as error:
-            if not is_temporary(error) or time.monotonic() > deadline:
-                raise
-        if not told:
-            say(why)
-            told = True
-        time.sleep(pause)
-        pause = min(pause * 2, 3 * seconds_between())

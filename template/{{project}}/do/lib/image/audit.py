@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lib import programs
 from lib.cli import ROOT, ExitCode, VerbError, log
 from lib.image.sbom import Package
 from lib.local import environment
@@ -51,7 +51,7 @@ def check(packages: list[Package]) -> Findings:
         options = ("--no-deps", "--disable-pip", "--progress-spinner", "off", "--format", "json")
         command = [str(python), "-m", "pip_audit", *options, "--requirement", str(pins)]
         log.debug("%s", " ".join(command))
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = programs.attempt(command)
     if not done.stdout.strip():
         raise _failure(done.stderr)
     return _read(json.loads(done.stdout)["dependencies"])

@@ -6,11 +6,12 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from lib import programs
+from lib.aws.redaction import redacted
 from lib.cli import ExitCode, VerbError, log
 
 # what asks an engine whether it works
@@ -40,12 +41,12 @@ COMPLAINTS = (
     ),
     Complaint(
         r"permission denied.*(docker|podman)[^ ]*\.sock",
-        "you may not use {engine} here: type sudo usermod -aG docker $USER, and log in again",
+        "you are not allowed to use {engine}: run sudo usermod -aG docker $USER, and log in again",
     ),
     Complaint(
         r"cannot connect to the docker daemon|is the docker daemon running|error during connect"
         r"|failed to connect to the docker API|cannot connect to podman",
-        "{engine} is here, but nothing answers it: start Docker Desktop, or type sudo systemctl start docker",
+        "{engine} is installed but not running: start Docker Desktop, or run sudo systemctl start docker",
     ),
     Complaint(
         r"port is already allocated|address already in use|ports are not available",
@@ -57,7 +58,7 @@ COMPLAINTS = (
     ),
     Complaint(
         r"no match(ing manifest)? for (platform|linux/)|does not match the specified platform",
-        "the base image doesn't exist for IMAGE_PLATFORM: choose another one, ARG BASE_IMAGE in Dockerfile",
+        "the base image doesn't exist for INSTANCE_TYPE's processor: choose another one, ARG BASE_IMAGE in Dockerfile",
         ExitCode.BAD_CONFIGURATION,
     ),
     Complaint(
@@ -81,22 +82,22 @@ class ContainerEngine:
     def command(self, *arguments: str) -> list[str]:
         """A command line of it."""
         command = [self.name, *arguments]
-        log.debug("%s", shlex.join(command))
+        log.debug("%s", redacted(shlex.join(command)))
         return command
 
-    def attempt(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def attempt(self, *arguments: str, stdin: str | None = None) -> programs.Done:
         """Run a command, however it ends; `stdin` is what it reads."""
-        return subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True, errors="replace")
+        return programs.attempt(self.command(*arguments), stdin=stdin)
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         """What a command prints. Raises VerbError when it fails."""
         done = self.attempt(*arguments, stdin=stdin)
         if done.returncode:
-            raise self.failure(f"{self.name} {arguments[0]}", done.stderr)
+            raise self.failure(f"{self.name} {_verb(arguments)}", done.stderr)
         return done.stdout.strip()
 
     def inspect(self, kind: str, name: str) -> dict[str, Any] | None:
-        """What the engine knows of an image or a container; None where there is no such thing."""
+        """What the engine knows of an image or a container; None if there is no such thing."""
         done = self.attempt(kind, "inspect", name)
         return dict(json.loads(done.stdout)[0]) if done.returncode == 0 else None
 
@@ -113,7 +114,7 @@ def find() -> ContainerEngine:
     engine = installed()
     if not engine:
         raise VerbError(
-            "there is neither docker nor podman here: install one, see https://docs.docker.com/engine/install",
+            "neither docker nor podman is installed: install one, see https://docs.docker.com/engine/install",
             ExitCode.MISSING_PREREQUISITE,
         )
     engine.run(*PROBES[engine.name])
@@ -129,6 +130,11 @@ def find_working() -> ContainerEngine | None:
 def installed() -> ContainerEngine | None:
     """The engine whose command is here, whether or not it answers."""
     return next((ContainerEngine(name) for name in PROBES if shutil.which(name)), None)
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    """What a command does, after the options of the engine itself, which have a value each."""
+    return next(word for number, word in enumerate(arguments) if number % 2 == 0 and not word.startswith("--"))
 
 
 def _last_line(lines: Sequence[str]) -> str:

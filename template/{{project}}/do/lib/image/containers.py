@@ -32,7 +32,7 @@ class Container:
     name: str
 
     def state(self) -> State | None:
-        """How it is; None where there is no such container."""
+        """How it is; None if there is no such container."""
         found = self.engine.inspect("container", self.name)
         if not found:
             return None

@@ -38,16 +38,8 @@ def name() -> str:
 
 
 def platform() -> str:
-    """IMAGE_PLATFORM. Raises VerbError where INSTANCE_TYPE has another processor."""
-    chosen = config.load()["IMAGE_PLATFORM"]
-    instance = instances.chosen()
-    if instance and instance.platform != chosen:
-        raise VerbError(
-            f"INSTANCE_TYPE {instance.name} needs an image for {instance.platform}, but IMAGE_PLATFORM is {chosen}: "
-            f"type do/config set IMAGE_PLATFORM {instance.platform}",
-            ExitCode.BAD_CONFIGURATION,
-        )
-    return chosen
+    """The platform of the image, such as linux/arm64: that of INSTANCE_TYPE."""
+    return instances.chosen().platform
 
 
 def base() -> str:
@@ -83,7 +75,7 @@ def require(engine: ContainerEngine) -> Image:
         what = f"{wanted} was not built"
         if built(engine):
             what += ", the files have changed since the last build"
-        raise VerbError(f"{what}: type do/build", ExitCode.MISSING_FILE)
+        raise VerbError(f"{what}: run do/build", ExitCode.MISSING_FILE)
     return image
 
 
@@ -109,18 +101,26 @@ def _recorded() -> list[str]:
 def _required(name: str) -> Path:
     """A file without which there is no image. Raises VerbError where it is missing."""
     if not (ROOT / name).is_file():
-        raise VerbError(f"{name} is missing: type git checkout {name}", ExitCode.MISSING_FILE)
+        raise VerbError(f"{name} is missing: run git checkout {name}", ExitCode.MISSING_FILE)
     return ROOT / name
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """A file, or the files in a folder that .dockerignore lets through."""
+    """A file, or the files in a folder that .dockerignore lets through. Raises VerbError for links."""
     if path.is_file():
         yield path
     for file in path.rglob("*") if path.is_dir() else ():
         parts = file.relative_to(path).parts
-        ignored = file.suffix in (".pyc", ".pyo") or any(part[0] == "." or part == "__pycache__" for part in parts)
-        if file.is_file() and not ignored:
+        if file.suffix in (".pyc", ".pyo") or any(part[0] == "." or part == "__pycache__" for part in parts):
+            continue
+        if file.is_symlink():
+            link = file.relative_to(ROOT)
+            raise VerbError(
+                f"{link} is a link, and the image would hold it without its file: put a copy there instead, with "
+                f"cp -rL {link} /tmp/copy && rm {link} && mv /tmp/copy {link}",
+                ExitCode.BAD_CONFIGURATION,
+            )
+        if file.is_file():
             yield file
 
 

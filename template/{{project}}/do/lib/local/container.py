@@ -23,7 +23,7 @@ def memory(limit: str | None = None) -> list[str]:
 
 
 def mount(model_dir: Path) -> list[str]:
-    """Mount a model as SageMaker does, read-only. Raises VerbError where there is none."""
+    """Mount a model as SageMaker does, read-only. Raises VerbError if there is none."""
     artifacts.require(model_dir.resolve())
     return ["--volume", f"{model_dir.resolve()}:{MODEL_PLACE}:ro"]
 
@@ -54,11 +54,11 @@ def failure(container: Container) -> VerbError:
     code = state.exit_code if state and not state.running else None
     how = "no 200 from /ping in time" if code is None else f"exit code {code}"
     meaning = ExitCode(code) if code and code in [*ExitCode] else ExitCode.FAILED
-    return VerbError(f"the container does not serve ({how}): {first_error(output)}", meaning)
+    return VerbError(f"the container doesn't serve ({how}): {first_error(output)}", meaning)
 
 
 def first_error(output: str) -> str:
-    """The log's first error, which is the cause of the others; its last line where there is none."""
+    """The log's first error, which is the cause of the others; its last line if there is none."""
     lines = [local_server.message_of(line) for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error:")]
     return (errors or lines[-1:] or ["it wrote nothing"])[0]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shlex
 import signal
 import socket
-import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lib import cli
+from lib import cli, programs
 from lib.cli import ROOT, ExitCode, VerbError, log, say
 from lib.local import server as local_server
+from lib.programs import Process
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def require_free(port: int) -> None:
@@ -26,7 +31,8 @@ def require_free(port: int) -> None:
             raise VerbError(f"{port} is not a port", ExitCode.BAD_CONFIGURATION) from None
         except OSError as error:
             raise VerbError(
-                f"can't listen on port {port} ({error.strerror}): stop what does, or type do/serve --port {port + 1}",
+                f"can't listen on port {port} ({error.strerror}): stop the other process, "
+                f"or run do/serve --port {port + 1}",
                 ExitCode.MISSING_PREREQUISITE,
             ) from None
 
@@ -38,7 +44,7 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         self.command = [str(python), str(ROOT / "serving" / "serve")]
         self.environment = {**os.environ, "SAGEMAKER_BIND_TO_PORT": str(port), **environment}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.stopping = False
 
     def run(self) -> int:
@@ -47,13 +53,15 @@ class Server:
             signal.signal(number, self.stop)
         log.debug("%s", shlex.join(self.command))
         # a session of its own, so that ctrl-C reaches it through us alone
-        self.process = subprocess.Popen(self.command, env=self.environment, cwd=ROOT, start_new_session=True)
+        self.process = programs.start(
+            self.command, env=self.environment, cwd=ROOT, start_new_session=True, preexec_fn=stop_with_parent
+        )
         if self.stopping:
             self.process.terminate()
         self.announce(self.process)
         code = self.process.wait()
         if code and not self.stopping:
-            say(f"{cli.verb_name()}: the server ended with {code}; its log, above, says why")
+            say(f"{cli.verb_name()}: the server exited with code {code}: see its log above")
         return code if code in [*ExitCode] else ExitCode.FAILED
 
     def stop(self, number: int, frame: object) -> None:
@@ -62,9 +70,15 @@ class Server:
         if self.process:
             self.process.terminate()
 
-    def announce(self, process: subprocess.Popen[bytes]) -> None:
+    def announce(self, process: Process) -> None:
         """Say when the server is ready."""
         while process.poll() is None and not self.stopping:
             if local_server.is_ready(self.url):
-                return say(f"ready at {self.url}: type do/test or do/invoke in another terminal; ctrl-C stops")
+                return say(f"ready at {self.url}: run do/test or do/invoke in another terminal; ctrl-C stops")
             time.sleep(0.1)
+
+
+def stop_with_parent() -> None:
+    """In the new server: be asked to stop when do/serve dies, even by a signal that it can't pass on."""
+    if LIBC:
+        LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))

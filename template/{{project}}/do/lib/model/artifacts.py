@@ -14,6 +14,7 @@ MODEL_DIR = ROOT / "model"
 # the values of MODEL_SOURCE whose model is part of the image, and those whose model SageMaker brings
 BUILT_IN = ("sample", "local")
 BROUGHT = ("s3", "registry")
+FORMATS = Path(__file__).with_name("formats.json")  # the framework's formats, each with the name of its file or folder
 EXPECTED = ROOT / "sample_model" / "expected.json"  # written by training: the sample model's sha256 and its answers
 
 
@@ -28,14 +29,14 @@ def mounted() -> Path | None:
 
 
 def contents(model_dir: Path = MODEL_DIR) -> list[Path]:
-    """Everything in a model directory but hidden files; empty where there is no such directory."""
+    """Everything in a model directory but hidden files; empty if there is no such directory."""
     return sorted(path for path in model_dir.glob("*") if not path.name.startswith("."))
 
 
 def artifact() -> Path:
-    """Where the model in the format MODEL_FORMAT lies: a file, or a SavedModel's folder."""
-    model_format = config.load()["MODEL_FORMAT"]
-    return MODEL_DIR / ("model" if model_format == "SavedModel" else f"model.{model_format}")
+    """Where the model in the format MODEL_FORMAT lies: a file or a folder."""
+    known: dict[str, str] = json.loads(FORMATS.read_text())
+    return MODEL_DIR / known[config.load()["MODEL_FORMAT"]]
 
 
 def require(model_dir: Path) -> None:
@@ -75,17 +76,18 @@ def digest(path: Path) -> str:
 
 
 def _how_to_get_one() -> str:
-    """What to type so that there is a model in model/."""
+    """The command that gets a model into model/."""
     configuration = config.load()
     if (ROOT / "do" / "train").exists():
-        return ": type do/train to make the sample"
+        return ": run do/train to make the sample"
     if configuration["MODEL_SOURCE"] == "s3" and (url := configuration["MODEL_DATA_URL"]):
         copy = f"--recursive {url} model" if url.endswith("/") else f"{url} - | tar -xz -C model"
-        return f", it comes from S3: to have it here, too, type mkdir -p model && aws s3 cp {copy}"
-    where = ", it comes from the Model Registry: to have it here, too," if configuration["MODEL_PACKAGE_ARN"] else ":"
+        return f", it comes from S3: to copy it here, run mkdir -p model && aws s3 cp {copy}"
+    registered = configuration["MODEL_SOURCE"] == "registry"
+    where = ", it comes from the Model Registry: to have it here, too," if registered else ":"
     generative = configuration["MODEL_KIND"] == "generative"
     model, place = ("YOUR_MODEL/.", MODEL_DIR) if generative else ("YOUR_MODEL", artifact())
-    return f"{where} type mkdir -p model && cp -r {model} {place.relative_to(ROOT)}"
+    return f"{where} run mkdir -p model && cp -r {model} {place.relative_to(ROOT)}"
 
 
 def _recorded_sha256() -> str | None:

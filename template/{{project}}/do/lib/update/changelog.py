@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 
+from lib import programs
 from lib.cli import log
 
 # how copier writes the address of a repository
@@ -24,15 +24,15 @@ def between(source: str, current: str, newest: str) -> str:
 
 
 def _read(source: str, version: str) -> str:
-    """CHANGELOG.md of a release; empty where there is none."""
+    """CHANGELOG.md of a release; empty if there is none."""
     for alias, address in HOSTS.items():
         if source.startswith(alias):
             source = address + source[len(alias) :]
     with tempfile.TemporaryDirectory() as folder:
         clone = ["git", "clone", "--quiet", "--depth", "1", "--no-checkout", "--branch", f"v{version}", source, folder]
         log.debug("%s", " ".join(clone))
-        subprocess.run(clone, capture_output=True)
-        return subprocess.run(["git", "-C", folder, "show", "HEAD:CHANGELOG.md"], capture_output=True, text=True).stdout
+        programs.attempt(clone)
+        return programs.attempt(["git", "-C", folder, "show", "HEAD:CHANGELOG.md"]).stdout
 
 
 def _numbers(version: str) -> tuple[int, ...]:

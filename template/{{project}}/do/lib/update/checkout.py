@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 
+from lib import programs
 from lib.cli import ROOT, ExitCode, VerbError, log
 
 FIRST_COMMIT = 'git init && git add --all && git commit --message "Generate the project"'
@@ -20,7 +20,7 @@ def require_clean() -> None:
         )
     if edited:
         raise VerbError(
-            f"{_some(edited)} is not committed: type git add --all && git commit, or git stash --include-untracked",
+            f"{_some(edited)} is not committed: run git add --all && git commit, or git stash --include-untracked",
             ExitCode.MISSING_PREREQUISITE,
         )
 
@@ -52,12 +52,9 @@ def git(*arguments: str, given: str | None = None, also_good: int = 0) -> list[s
     """The lines that git prints. Raises VerbError if it fails: with another exit code than 0 and `also_good`."""
     command = ["git", "-c", "core.quotePath=false", *arguments]
     log.debug("%s", " ".join(command))
-    try:
-        done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise VerbError("git is not here: install it", ExitCode.MISSING_PREREQUISITE) from None
+    done = programs.attempt(command, cwd=ROOT, stdin=given)
     if "not a git repository" in done.stderr:
-        raise VerbError(f"the project is in no git repository: type {FIRST_COMMIT}", ExitCode.MISSING_PREREQUISITE)
+        raise VerbError(f"the project is not in a git repository: run {FIRST_COMMIT}", ExitCode.MISSING_PREREQUISITE)
     if done.returncode not in (0, also_good):
         raise VerbError(f"git {arguments[0]} failed: {' '.join(done.stderr.split())}", ExitCode.FAILED)
     return done.stdout.splitlines()

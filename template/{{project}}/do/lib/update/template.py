@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,12 +12,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lib import programs
 from lib.cli import ROOT, ExitCode, VerbError, log
 from lib.update import checkout
 
 ANSWERS_FILE = ROOT / ".copier-answers.yml"
 POLICY = "policy_applied"  # stands beside the answers, and is none
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 # how git and ssh begin the line with the cause
@@ -39,11 +39,12 @@ def answers() -> dict[str, Any]:
         kept = yaml.safe_load(ANSWERS_FILE.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise VerbError(
-            f"{ANSWERS_FILE.name} is missing: type git checkout {ANSWERS_FILE.name}", ExitCode.MISSING_FILE
+            f"{ANSWERS_FILE.name} is missing: run git checkout {ANSWERS_FILE.name}", ExitCode.MISSING_FILE
         ) from None
     except yaml.YAMLError as error:
         raise VerbError(
-            f"{ANSWERS_FILE.name} is no YAML: {' '.join(str(error).split())}; type git checkout {ANSWERS_FILE.name}",
+            f"{ANSWERS_FILE.name} is not valid YAML: {' '.join(str(error).split())}; "
+            f"run git checkout {ANSWERS_FILE.name}",
             ExitCode.BAD_CONFIGURATION,
         ) from None
     if not isinstance(kept, dict) or not {"_src_path", "_commit"} <= kept.keys():
@@ -65,7 +66,7 @@ def versions() -> Versions:
         found = json.loads(_copier("check-update", "--output-format", "json"))
     except VerbError as error:
         raise VerbError(
-            f"can't ask {source()} for its newest version: {error}; check it with git ls-remote {source()}",
+            f"can't get the newest version of {source()}: {error}; check it with git ls-remote {source()}",
             ExitCode.MISSING_PREREQUISITE,
         ) from None
     return Versions(found["current_version"], found["latest_version"], found["update_available"])
@@ -106,7 +107,7 @@ def update(data: Sequence[str], keep_version: bool) -> None:
     except VerbError as error:
         if checkout.changes():
             raise VerbError(
-                f"{error}; the project is half updated: git reset --hard && git clean --force -d puts it back",
+                f"{error}; the project is half updated: run git reset --hard && git clean --force -d to restore it",
                 error.exit_code,
             ) from None
         raise
@@ -116,8 +117,8 @@ def _copier(*arguments: str) -> str:
     """What copier prints. Raises VerbError with the lines of its errors that say why."""
     command = [sys.executable, "-m", "copier", *arguments]
     log.debug("%s", " ".join(command))
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    errors = [line.strip() for line in COLOUR.sub("", done.stderr).splitlines() if line.strip()]
+    done = programs.attempt(command, cwd=ROOT)
+    errors = [line.strip() for line in COLOR.sub("", done.stderr).splitlines() if line.strip()]
     for line in errors:
         log.debug("%s", line)
     if done.returncode:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
-from lib import cli
+from lib import cli, programs
 from lib.cli import ROOT, ExitCode, VerbError, log, say
 from lib.image import audit, container_engine, images, sbom
 from lib.image.container_engine import ContainerEngine
@@ -17,14 +16,14 @@ from lib.image.images import Image
 from lib.model import artifacts
 
 EPILOG = """\
-Builds with docker, else podman, for IMAGE_PLATFORM of do/config. The image is named PROJECT_NAME:HASH, with a
-hash of all that goes into it, so that the same files have the same name everywhere. Its Python packages are
-listed in sbom.cdx.json (CycloneDX).
+Builds with docker, or podman if there is no docker, for the processor of INSTANCE_TYPE. The image is named
+PROJECT_NAME:HASH, with a hash of everything that goes into it: the same files give the same name everywhere. Writes the
+list of its Python packages to sbom.cdx.json (CycloneDX).
 
 examples:
   do/build
-  do/build --audit         also look up known vulnerabilities of its Python packages
-  do/build --no-cache      build every step anew"""
+  do/build --audit         also check its Python packages for known vulnerabilities
+  do/build --no-cache      rebuild every step"""
 
 # SageMaker takes Docker's own manifests only, no OCI ones and no attestations
 BUILDERS = {
@@ -42,14 +41,18 @@ SHOWN_LENGTH = 90
 
 def main() -> int:
     arguments = cli.parser("Build the image.", EPILOG)
-    arguments.add_argument("--no-cache", action="store_true", help="build every step anew")
-    arguments.add_argument("--audit", action="store_true", help="look up known vulnerabilities with pip-audit")
+    arguments.add_argument("--no-cache", action="store_true", help="rebuild every step")
+    arguments.add_argument("--audit", action="store_true", help="check for known vulnerabilities with pip-audit")
     arguments.add_argument("--dry-run", action="store_true", help="only show the plan")
     options = cli.parse(arguments)
     name = images.name()
     if options.dry_run:
         print(f"would build {name} for {images.platform()}")
         return ExitCode.OK
+    if artifacts.are_built_in():
+        from lib.model import versions  # which projects with a model in the image have
+
+        versions.require_loadable(artifacts.MODEL_DIR)
     chosen = container_engine.find()
     image = build(chosen, name, options.no_cache, options.verbose)
     packages = sbom.packages(chosen, name)
@@ -65,12 +68,12 @@ def build(chosen: ContainerEngine, name: str, no_cache: bool, verbose: bool) -> 
     """Build the image and show the steps. Raises VerbError when it fails."""
     if artifacts.are_built_in() and not artifacts.contents():
         artifacts.MODEL_DIR.mkdir(exist_ok=True)
-        say("note: model/ is empty, so the image starts only where a model is mounted at /opt/ml/model")
+        say("note: model/ is empty: the image starts only with a model mounted at /opt/ml/model")
     options = ["--platform", images.platform(), "--tag", name, *(["--no-cache"] if no_cache else [])]
     command = chosen.command(*BUILDERS[chosen.name], *options, ".")
     say(f"building {name} with {chosen.name}")
     began = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = programs.start(command, output=programs.PIPE, cwd=ROOT)
     assert process.stdout
     last = deque(follow(process.stdout, began, verbose), KEPT_LINES)
     if process.wait():
@@ -79,7 +82,7 @@ def build(chosen: ContainerEngine, name: str, no_cache: bool, verbose: bool) -> 
     image = images.find(chosen, name)
     if not image:
         raise VerbError(
-            f"{chosen.name} built {name}, but doesn't keep it: type docker buildx use default", ExitCode.MISSING_FILE
+            f"{chosen.name} built {name} but didn't keep it: run docker buildx use default", ExitCode.MISSING_FILE
         )
     images.record(name)
     say(f"built in {time.monotonic() - began:.0f} s")
@@ -109,7 +112,7 @@ def report(packages: list[sbom.Package]) -> ExitCode:
     try:
         found = audit.check(packages)
     except audit.Unreachable as reason:
-        say(f"skipped the look-up of vulnerabilities, because its data can't be had here: {reason}")
+        say(f"skipped the vulnerability check, because its data is unavailable: {reason}")
         return ExitCode.OK
     for line in (*found.skipped, *found.vulnerabilities):
         say(str(line))

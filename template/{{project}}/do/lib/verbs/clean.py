@@ -16,50 +16,53 @@ from lib.local import environment
 from lib.model import artifacts
 
 EPILOG = """\
-Without options it removes the environments (.venv, do/.venv, do/.venv-update), caches, the sample model that do/train
-made, and the containers and images that do/run and do/build made of this copy of the project. A model that do/train
-did not make is never removed. The verbs make what they need anew.
+Without options, removes the environments (.venv and do/.venv*), caches, the sample model that do/train
+created, and the containers and images that do/run and do/build created from this copy of the project. Never removes a
+model that do/train did not create. The other commands recreate what they need.
 
-In AWS it removes only what carries this project's tag, in the order that AWS asks for:
+In AWS, removes only resources with this project's tags, in AWS_REGION, in the order that AWS requires:
 
   endpoint    autoscaling, the endpoint, its configurations, models, alarms and role
   registry    the model packages of do/register
-  build       the build project of do/submit and its role
+  build       the build project of do/submit, and its role
   images      the repository with all images
   bucket      the bucket with all sources and models
-  logs        what the endpoint and the builds have written
+  logs        the logs of the endpoint and the builds
 
 examples:
-  do/clean                       what is here
-  do/clean --aws                 the endpoint, so that nothing costs money by the hour
+  do/clean                       everything on this machine
+  do/clean --aws                 the endpoint, to stop the hourly costs
   do/clean --aws build images    these two
-  do/clean --all                 everything in AWS, and what is here
-  do/clean --aws --dry-run       print each call to AWS with its parameters, and make none that changes something"""
+  do/clean --all                 everything in AWS and on this machine
+  do/clean --aws --dry-run       print each AWS call with its parameters, and change nothing"""
 
 # in the order of removal; lib.aws.inventory knows what each is
 IN_AWS = ("endpoint", "registry", "build", "images", "bucket", "logs")
 
-ENVIRONMENTS = (environment.SERVING, environment.VERBS, environment.UPDATES)
+ENVIRONMENTS = (environment.SERVING, environment.VERBS, environment.UPDATES, environment.LOCKS)
 CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache")
 
 
 def main() -> int:
-    arguments = cli.parser("Remove what the verbs of this project made.", EPILOG)
+    arguments = cli.parser("Remove everything that this project's commands created.", EPILOG)
     where = arguments.add_mutually_exclusive_group()
-    where.add_argument("--aws", nargs="*", choices=IN_AWS, metavar="WHAT", help="in AWS: the endpoint, or these")
-    where.add_argument("--all", action="store_true", help="everything in AWS, and what is here")
-    arguments.add_argument("--yes", action="store_true", help="don't ask")
+    where.add_argument("--aws", nargs="*", choices=IN_AWS, metavar="WHAT", help="in AWS: remove the endpoint, or these")
+    where.add_argument("--all", action="store_true", help="remove everything in AWS and on this machine")
+    arguments.add_argument("--yes", action="store_true", help="don't ask for confirmation")
     arguments.add_argument("--dry-run", action="store_true", help="only show the plan")
     options = cli.parse(arguments)
     groups = IN_AWS if options.all else ("endpoint",) if options.aws == [] else options.aws or ()
-    plan = [*in_aws(groups, options.dry_run)] if groups else []
+    plan, unseen = in_aws(groups, options.dry_run) if groups else ([], [])
+    for error in unseen:
+        say(f"not seen: {error}")
     if options.all or not groups:
         plan += [*containers_and_images(), *files()]
-    return carry_out(plan, options.yes, options.dry_run)
+    code = carry_out(plan, options.yes, options.dry_run)
+    return code or (ExitCode.AWS_ERROR if unseen else ExitCode.OK)
 
 
 def carry_out(plan: list[Leftover], yes: bool, dry_run: bool) -> int:
-    """Show the plan, ask, and remove. Raises VerbError."""
+    """Show the plan, ask, and remove what can be removed. Raises VerbError where nobody can be asked."""
     if not plan:
         print("nothing to remove")
         return ExitCode.OK
@@ -73,10 +76,19 @@ def carry_out(plan: list[Leftover], yes: bool, dry_run: bool) -> int:
     if not yes and not agreed():
         say("nothing was removed")
         return ExitCode.OK
-    for leftover in plan:
+    stayed = [leftover for leftover in plan if not is_removed(leftover)]
+    print(f"removed {len(plan) - len(stayed)} of {len(plan)}")
+    return ExitCode.AWS_ERROR if stayed else ExitCode.OK
+
+
+def is_removed(leftover: Leftover) -> bool:
+    """Remove something, or say why not, so that the rest can go."""
+    try:
         leftover.remove()
-    print(f"removed {len(plan)} of {len(plan)}")
-    return ExitCode.OK
+    except VerbError as error:
+        say(f"not removed: {leftover.name}: {error}")
+        return False
+    return True
 
 
 class Leftover(NamedTuple):
@@ -87,15 +99,14 @@ class Leftover(NamedTuple):
     in_aws: bool = False
 
 
-def in_aws(groups: Sequence[str], dry_run: bool) -> list[Leftover]:
-    """What AWS holds of this project in these groups. Raises VerbError."""
+def in_aws(groups: Sequence[str], dry_run: bool) -> tuple[list[Leftover], list[VerbError]]:
+    """What AWS holds of this project in these groups, and why some of it can't be seen. Raises VerbError."""
     environment.enter_verbs()
     from lib.aws import inventory
     from lib.aws.client import AwsClient
 
-    aws = AwsClient(dry_run)
-    found = [resource for group in IN_AWS if group in groups for resource in inventory.GROUPS[group](aws)]
-    return [Leftover(f"{one.kind} {one.name}", one.remove, in_aws=True) for one in found]
+    found = inventory.owned(AwsClient(dry_run), groups)
+    return [Leftover(f"{one.kind} {one.name}", one.remove, in_aws=True) for one in found.resources], [*found.refused]
 
 
 def containers_and_images() -> Iterator[Leftover]:
@@ -135,7 +146,7 @@ def caches(folder: Path = ROOT) -> Iterator[Path]:
 def agreed() -> bool:
     """Ask the person at the terminal. Raises VerbError where nobody can answer."""
     if not sys.stdin.isatty():
-        raise VerbError("nobody to ask: type do/clean --yes", ExitCode.BAD_CONFIGURATION)
+        raise VerbError("not a terminal: pass --yes to confirm", ExitCode.BAD_CONFIGURATION)
     return input("Remove these? [y/N] ").strip().lower() in ("y", "yes")
 
 

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from lib.aws.plan import Step
 
 EPILOG = """\
-Creates the endpoint PROJECT_NAME, or updates it, from the image that do/push or do/submit brought to ECR and the
-settings in do/config. Where nothing has changed, nothing is done. An update that makes errors or answers slowly is
-rolled back, which ends with exit code 1. Typed again after an interruption, it goes on where it was.
+Creates or updates the endpoint PROJECT_NAME from the image that do/push or do/submit put into ECR and the settings in
+do/config. If nothing has changed, it does nothing. If the new version returns errors or is slow, the update is rolled
+back, and the exit code is 1. Safe to re-run after an interruption.
 
 examples:
   do/deploy
-  do/deploy --dry-run      print each call to AWS with its parameters, and make none that changes something
-  do/deploy --json         the result as one JSON document"""
+  do/deploy --dry-run      print each AWS call with its parameters, and change nothing
+  do/deploy --json         print the result as one JSON document"""
 
 
 def main() -> int:
     arguments = cli.parser("Create or update the SageMaker endpoint.", EPILOG)
     form = arguments.add_mutually_exclusive_group()
-    form.add_argument("--dry-run", action="store_true", help="only show what would be changed")
-    form.add_argument("--json", action="store_true", help="the result as one JSON document")
+    form.add_argument("--dry-run", action="store_true", help="only show what would change")
+    form.add_argument("--json", action="store_true", help="print the result as one JSON document")
     options = cli.parse(arguments)
     environment.enter_verbs()
     return deploy(options.dry_run, options.json)
@@ -37,19 +37,19 @@ def main() -> int:
 
 def deploy(dry_run: bool, as_json: bool) -> int:
     """Look at what is there, plan, and do it. Raises VerbError."""
-    from lib.aws import deployment, preflight
+    from lib.aws import deployment, plan, preflight
     from lib.aws.client import AwsClient
 
-    preflight.require_sound_settings()
+    configuration = config.require_sound()
+    own = config.load({})
+    for key, value in configuration.overrides.items():
+        if value != own[key]:
+            say(f"note: {key}={value} comes from the environment; the project has {own[key] or 'nothing'}")
     aws = AwsClient(dry_run)
     target = deployment.desired_state(aws, preflight.role_arn(aws))
-    found = deployment.current_endpoint(aws)
-    steps = deployment.steps(aws, target, found)
-    if deployment.starts_instances(target, found):
-        preflight.require_platform(aws, target.image_uri)
-        preflight.require_quota(aws, deployment.instances_needed(found))
+    steps: list[Step] = []
     try:
-        carry_out(steps, aws)
+        plan.reconciled(lambda: bring_to(aws, target, steps))
     except VerbError as error:
         if as_json:
             print_document(aws, target, changed=True, error=str(error))
@@ -58,17 +58,29 @@ def deploy(dry_run: bool, as_json: bool) -> int:
         print_document(aws, target, changed=bool(steps))
     elif not dry_run:
         print(f"{config.load()['PROJECT_NAME']} is InService in {aws.region}{'' if steps else ': nothing to change'}")
-        say("next: do/invoke --endpoint to ask it, do/test --endpoint to check it, do/status to see it")
+        say("next: do/invoke --endpoint for a prediction, do/test --endpoint to check it, do/status to see it")
+    elif not steps:
+        print("nothing to change")
     return ExitCode.OK
 
 
-def carry_out(steps: list[Step], aws: AwsClient) -> None:
-    """Do what was planned; say so where nothing is."""
-    from lib.aws import plan
+def bring_to(aws: AwsClient, target: DesiredState, taken: list[Step]) -> None:
+    """Compare what there is with what should be, and do what is missing. Adds the steps to `taken`. Raises VerbError.
 
+    What can be checked is checked before the first change.
+    """
+    from lib.aws import deployment, plan, preflight
+    from lib.model import memory
+
+    found = deployment.current_endpoint(aws)
+    steps = deployment.steps(aws, target, found)
+    if deployment.starts_instances(target, found):
+        memory.require()
+        preflight.require_platform(aws, target.image_uri)
+        preflight.note_vulnerabilities(aws, target.image_uri)
+        preflight.require_quota(aws, deployment.instances_needed(found))
+    taken += steps
     plan.carry_out(steps)
-    if aws.dry_run and not steps:
-        print("nothing to change")
 
 
 def print_document(aws: AwsClient, target: DesiredState, changed: bool, error: str = "") -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 
-from lib import cli
+from lib import cli, programs
 from lib.cli import ExitCode, VerbError
 from lib.image import container_engine, containers
 from lib.local import environment
 
 EPILOG = """\
-One JSON object a line, as the server in the container wrote it; a build's log as the build wrote it.
+Prints one JSON object per line, as the server in the container wrote it, or a build's log as the build wrote it.
 
 examples:
   do/logs                             the container that do/run started here
@@ -29,7 +28,7 @@ def main() -> int:
     where.add_argument("--endpoint", action="store_true", help="the endpoint's log in AWS")
     where.add_argument("--build", action="store_true", help="the log of the builds in AWS")
     arguments.add_argument("--since", metavar="TIME", help="in AWS: how far back, such as 30m, 2h or 1d; default: 1h")
-    arguments.add_argument("--follow", action="store_true", help="go on until the container ends or ctrl-C")
+    arguments.add_argument("--follow", action="store_true", help="follow the log until the container exits or ctrl-C")
     options = cli.parse(arguments)
     if options.endpoint or options.build:
         seconds = length_of(options.since or "1h")
@@ -41,12 +40,12 @@ def main() -> int:
 
 
 def show_local(follow: bool) -> int:
-    """Pass on what docker or podman has kept. Raises VerbError where there is no container."""
+    """Pass on what docker or podman has kept. Raises VerbError if there is no container."""
     container = containers.of_do_run(container_engine.find())
     if not container.state():
-        raise VerbError("there is no container of this project: type do/run --detach", ExitCode.MISSING_FILE)
+        raise VerbError("there is no container of this project: run do/run --detach", ExitCode.MISSING_FILE)
     command = container.engine.command("logs", *(["--follow"] if follow else []), container.name)
-    return ExitCode.FAILED if subprocess.run(command).returncode else ExitCode.OK
+    return ExitCode.FAILED if programs.show(command) else ExitCode.OK
 
 
 def show_remote(kind: str, seconds: int, follow: bool) -> int:
@@ -57,7 +56,7 @@ def show_remote(kind: str, seconds: int, follow: bool) -> int:
     aws = AwsClient()
     if not logs.exists(aws, kind):
         verb = {"endpoint": "do/deploy", "build": "do/submit"}[kind]
-        raise VerbError(f"the {kind} has written nothing yet: type {verb}, or do/status", ExitCode.MISSING_FILE)
+        raise VerbError(f"the {kind} has written nothing yet: run {verb}, or do/status", ExitCode.MISSING_FILE)
     for line in logs.lines(aws, kind, time.time() - seconds, follow):
         print(line, flush=True)
     return ExitCode.OK
@@ -67,5 +66,5 @@ def length_of(text: str) -> int:
     """The seconds of a time such as 30m. Raises VerbError."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if not found:
-        raise VerbError(f"--since {text!r} is no time: give 30m, 2h or 1d", ExitCode.BAD_CONFIGURATION)
+        raise VerbError(f"--since {text!r} is not a time: give 30m, 2h or 1d", ExitCode.BAD_CONFIGURATION)
     return int(found[1]) * SECONDS[found[2]]

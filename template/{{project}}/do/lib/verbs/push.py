@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import base64
+import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib import cli
@@ -17,41 +19,42 @@ if TYPE_CHECKING:
     from lib.aws.client import AwsClient
 
 EPILOG = """\
-Pushes the image of the project as it is now, which do/build made, to a repository named PROJECT_NAME in ECR.
-The repository is made first where there is none: its images are scanned, a tag stands for one image for ever,
-and what the build cache leaves is removed after a week. Prints the image's name and digest.
+Pushes the image that do/build built from the current files to the repository PROJECT_NAME in ECR. Creates the
+repository if there is none: images are scanned, tags are immutable, and leftovers of the build cache expire after a
+week. Prints the image's name and digest.
 
 examples:
   do/push
-  do/push --dry-run     only show what would be changed"""
+  do/push --dry-run     only show what would change"""
 
 # SageMaker takes Docker's own manifests only; docker has built the image with one, podman writes it when it pushes
-PUSH = {"docker": ("push",), "podman": ("push", "--format", "v2s2")}
+PODMAN = ("push", "--format", "v2s2")
+CONTEXT = ("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
 
 
 def main() -> int:
     arguments = cli.parser("Push the image to ECR.", EPILOG)
-    arguments.add_argument("--dry-run", action="store_true", help="only show what would be changed")
+    arguments.add_argument("--dry-run", action="store_true", help="only show what would change")
     options = cli.parse(arguments)
     environment.enter_verbs()
-    from lib.aws import repository
+    from lib.aws import plan, repository
     from lib.aws.client import AwsClient
 
     chosen = container_engine.find()
     image = images.require(chosen)
     name, _, tag = image.name.partition(":")
     aws = AwsClient(options.dry_run)
-    uri = repository.ensure(aws)
+    uri = plan.reconciled(lambda: repository.ensure(aws))
     digest = repository.digest(aws, tag)
     if digest:
-        say(f"{image.name} is in the repository already")
+        say(f"{image.name} is already in the repository")
     elif options.dry_run:
         print(f"would push {image.name} to the repository {name}")
         return ExitCode.OK
     else:
-        say(f"pushing {image.name}, {images.megabytes(image.size)} before it is packed")
-        with logged_in(aws, chosen):
-            push(chosen, image.name, f"{uri}:{tag}")
+        say(f"pushing {image.name}, {images.megabytes(image.size)} uncompressed")
+        with credentials(aws) as folder:
+            push(chosen, image.name, f"{uri}:{tag}", folder)
         digest = require_digest(aws, tag)
     print(f"{image.name} {digest}")
     say("next: do/deploy")
@@ -59,26 +62,29 @@ def main() -> int:
 
 
 @contextmanager
-def logged_in(aws: AwsClient, chosen: ContainerEngine) -> Iterator[None]:
-    """Let docker or podman use the account's registry for a while. Raises VerbError."""
+def credentials(aws: AwsClient) -> Iterator[Path]:
+    """A folder with a configuration of docker's that may push to the account's registry; it is gone afterwards.
+
+    The user's own configuration stays as it is: it may keep a login, or name a helper that refuses `docker login`.
+    """
     from lib.aws import repository
 
-    registry = repository.registry(aws)
     token = aws.read("ecr", "GetAuthorizationToken")["authorizationData"][0]["authorizationToken"]
-    user, _, password = base64.b64decode(token).decode().partition(":")
-    chosen.run("login", "--username", user, "--password-stdin", registry, stdin=password)
-    try:
-        yield
-    finally:
-        # else the password would stay in a file
-        chosen.attempt("logout", registry)
+    with tempfile.TemporaryDirectory() as folder:  # nobody else can look into it
+        document = {"auths": {repository.registry(aws): {"auth": token}}}
+        Path(folder, "config.json").write_text(json.dumps(document), encoding="utf-8")
+        yield Path(folder)
 
 
-def push(chosen: ContainerEngine, image: str, target: str) -> None:
+def push(chosen: ContainerEngine, image: str, target: str, folder: Path) -> None:
     """Push an image under another name, which is only there meanwhile. Raises VerbError."""
     chosen.run("tag", image, target)
     try:
-        chosen.run(*PUSH[chosen.name], target)
+        if chosen.name == "podman":
+            chosen.run(*PODMAN, "--authfile", str(folder / "config.json"), target)
+        else:
+            # the configuration also says which daemon docker talks to
+            chosen.run("--config", str(folder), "--host", chosen.run(*CONTEXT), "push", target)
     finally:
         chosen.attempt("rmi", target)
 
@@ -89,7 +95,5 @@ def require_digest(aws: AwsClient, tag: str) -> str:
 
     digest = repository.digest(aws, tag)
     if not digest:
-        raise VerbError(
-            "the image was pushed, but the repository doesn't have it: type the same again", ExitCode.FAILED
-        )
+        raise VerbError("the image was pushed, but the repository doesn't have it: run do/push again", ExitCode.FAILED)
     return digest

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 from pathlib import Path
 
-from lib import cli, config
+from lib import cli, config, programs
 from lib.cli import ExitCode, VerbError, say
 from lib.image import container_engine, containers, images
 from lib.image.container_engine import ContainerEngine
@@ -17,10 +16,9 @@ from lib.local import container as local_container
 from lib.model import artifacts
 
 EPILOG = """\
-The container gets the memory of INSTANCE_TYPE, the machine's GPUs where the model needs some, and those variables
-of the environment that the server reads (README.md lists them). It is named after the project, and a container of
-an earlier do/run is replaced. ctrl-C stops it when requests in flight are answered; one that was started with
---detach is stopped with docker stop PROJECT_NAME.
+The container gets the memory of INSTANCE_TYPE, the machine's GPUs if the model needs them, and the environment
+variables that the server reads (README.md lists them). It has the name of the project and replaces the container of an
+earlier do/run. ctrl-C stops it after the requests in flight have finished; with --detach, run docker stop PROJECT_NAME.
 
 examples:
   do/run
@@ -41,11 +39,11 @@ GPUS = {"docker": ("--gpus", "all"), "podman": ("--device", "nvidia.com/gpu=all"
 
 
 def main() -> int:
-    arguments = cli.parser("Run the image here, much as SageMaker does.", EPILOG)
-    arguments.add_argument("--detach", action="store_true", help="return when the server is ready, and let it run")
+    arguments = cli.parser("Run the image on this machine, much as SageMaker does.", EPILOG)
+    arguments.add_argument("--detach", action="store_true", help="return when the server is ready; leave it running")
     arguments.add_argument("--port", metavar="PORT", help="default: PORT of do/config")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="mount this model over the image's own")
-    arguments.add_argument("--read-only", action="store_true", help="with a read-only file system but for /tmp")
+    arguments.add_argument("--read-only", action="store_true", help="use a read-only file system except for /tmp")
     arguments.add_argument("--memory", metavar="SIZE", help="such as 2g; default: the memory of INSTANCE_TYPE")
     options = cli.parse(arguments)
     container = start(container_engine.find(), options)
@@ -78,7 +76,7 @@ def make_room_for(container: Container) -> None:
     if container not in containers.started_here(container.engine):
         raise VerbError(
             f"there is a container {container.name} that do/run did not start: "
-            f"type {container.engine.name} rm --force {container.name}, or rename it",
+            f"run {container.engine.name} rm --force {container.name}, or rename it",
             ExitCode.BAD_CONFIGURATION,
         )
     say(f"removing the container of an earlier do/run, {container.name}")
@@ -106,7 +104,7 @@ def detached(container: Container) -> int:
         say(container.output().rstrip())
         raise local_container.failure(container)
     print(container.url())
-    say(f"next: do/invoke, do/logs or do/test; {container.engine.name} stop {container.name} ends it")
+    say(f"next: do/invoke, do/logs or do/test; stop it with {container.engine.name} stop {container.name}")
     return ExitCode.OK
 
 
@@ -129,9 +127,9 @@ def attached(container: Container) -> int:
 
 def follow_until_end(container: Container) -> None:
     """Pass on the log; say when the server is ready."""
-    follower = subprocess.Popen(container.engine.command("logs", "--follow", container.name))
+    follower = programs.start(container.engine.command("logs", "--follow", container.name))
     if local_container.wait_until_ready(container):
-        say(f"ready at {container.url()}: type do/test or do/invoke in another terminal; ctrl-C stops")
+        say(f"ready at {container.url()}: run do/test or do/invoke in another terminal; ctrl-C stops")
     follower.wait()
 
 

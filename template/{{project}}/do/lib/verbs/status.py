@@ -7,14 +7,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from lib import cli, config
-from lib.cli import ExitCode
+from lib.cli import ExitCode, say
 from lib.local import environment
 
 if TYPE_CHECKING:
     from lib.aws.inventory import Resource
 
 EPILOG = """\
-One line for each thing: what it is, its name, how it is, its age, and its page in the AWS console.
+Prints one line per resource: its kind, name, status, age, and page in the AWS console.
 
 examples:
   do/status
@@ -22,8 +22,8 @@ examples:
 
 
 def main() -> int:
-    arguments = cli.parser("Show what this project has in AWS.", EPILOG)
-    arguments.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    arguments = cli.parser("Show this project's resources in AWS.", EPILOG)
+    arguments.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     options = cli.parse(arguments)
     environment.enter_verbs()
     return status(options.json)
@@ -35,19 +35,23 @@ def status(as_json: bool) -> int:
     from lib.aws.client import AwsClient
 
     aws = AwsClient()
-    found = [resource for group in inventory.GROUPS.values() for resource in group(aws)]
-    rows = [row(resource, console.link(aws, resource.kind, resource.name)) for resource in found]
+    found = inventory.owned(aws, inventory.GROUPS)
+    rows = [row(resource, console.link(aws, resource.kind, resource.name)) for resource in found.resources]
+    unseen = [str(error) for error in found.refused]
+    code = ExitCode.AWS_ERROR if unseen else ExitCode.OK
     if as_json:
-        document = {"project": config.load()["PROJECT_NAME"], "region": aws.region, "resources": rows}
+        document = {"project": config.load()["PROJECT_NAME"], "region": aws.region, "resources": rows, "unseen": unseen}
         print(json.dumps(document, indent=2))
-        return ExitCode.OK
+        return code
     for one in rows:
         print("  ".join(str(value) for value in (one["kind"], one["name"], one["state"], one["age"]) if value))
         if one["console"]:
             print(f"    {one['console']}")
-    if not rows:
+    if not rows and not unseen:
         print(f"{config.load()['PROJECT_NAME']} has nothing in AWS in {aws.region}")
-    return ExitCode.OK
+    for line in unseen:
+        say(f"not seen: {line}")
+    return code
 
 
 def row(resource: Resource, link: str) -> dict[str, str | None]:

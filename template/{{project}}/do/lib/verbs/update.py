@@ -12,25 +12,25 @@ from lib.local import environment
 from lib.update import changelog, checkout
 
 EPILOG = """\
-Runs copier, in an environment of its own, with the template that .copier-answers.yml names. That template's code
-runs here, as it did when the project was made. New questions get their defaults.
-Ends with 1 if a file is left with a conflict, and lists those files; with 2 if the template can't be reached.
+Runs Copier, in its own environment, with the template that .copier-answers.yml names. The template's code runs on this
+machine, as it did when the project was created. New questions get their defaults. If there are conflicts, lists the
+files and exits with code 1. If the template can't be reached, exits with code 2.
 
 examples:
-  do/update --dry-run                        what the newest template brings
-  do/update --check                          the same, and ends with 1 if it brings anything
-  do/update                                  bring it
-  do/update --keep-version --data model_server=flask   change an answer, and nothing else"""
+  do/update --dry-run                        show what the newest template changes
+  do/update --check                          the same, and exit with code 1 if there is an update
+  do/update                                  update the project
+  do/update --keep-version --data model_server=flask   change one answer, and nothing else"""
 
 
 def main() -> int:
-    arguments = cli.parser("Bring this project to the newest template; your edits stay.", EPILOG)
+    arguments = cli.parser("Update this project to the newest template; your edits stay.", EPILOG)
     only = arguments.add_mutually_exclusive_group()
-    only.add_argument("--dry-run", action="store_true", help="only show what would come")
-    only.add_argument("--check", action="store_true", help="only show it, and end with 1 if there is an update")
-    arguments.add_argument("--keep-version", action="store_true", help="stay with the template's version")
+    only.add_argument("--dry-run", action="store_true", help="only show what would change")
+    only.add_argument("--check", action="store_true", help="like --dry-run, and exit with code 1 if there is an update")
+    arguments.add_argument("--keep-version", action="store_true", help="stay on the current version of the template")
     arguments.add_argument(
-        "--data", action="append", default=[], metavar="QUESTION=ANSWER", help="change an answer, too; can be repeated"
+        "--data", action="append", default=[], metavar="QUESTION=ANSWER", help="also change an answer; can be repeated"
     )
     options = cli.parse(arguments)
     for answer in options.data:

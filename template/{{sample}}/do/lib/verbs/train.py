@@ -12,15 +12,15 @@ from lib.model import artifacts
 from lib.verbs import clean
 
 EPILOG = """\
-Trains without network, in .venv, and writes the model into model/ in the format MODEL_FORMAT of
-do/config, and its answers to sample_model/request.json into sample_model/expected.json."""
+Trains in .venv, without a network. Writes the model to model/ in the format MODEL_FORMAT of do/config, and its
+predictions for sample_model/request.json to sample_model/expected.json."""
 
 
 def main() -> int:
     cli.parse(cli.parser("Train the sample model on the Abalone data.", EPILOG))
     artifacts.artifact()  # a MODEL_FORMAT that makes no sense is told before anything is set up
     refuse_to_replace_another_model()
-    python = environment.serving_python()
+    python = environment.training_python()
     for path in artifacts.trained_files():  # also a model in another format, which the server would stumble over
         clean.remove(path)
     sys.stdout.flush()
@@ -33,6 +33,6 @@ def refuse_to_replace_another_model() -> None:
     others = [path.name for path in artifacts.contents() if path not in artifacts.trained()]
     if others:
         raise VerbError(
-            f"model/ holds {', '.join(others)}, which do/train did not make: move it away first",
+            f"model/ holds {', '.join(others)}, which do/train did not create: move it away first",
             ExitCode.BAD_CONFIGURATION,
         )

@@ -72,7 +72,7 @@ def a_stream_tells_the_tokens_used_where_it_is_asked_to(client: Client, referenc
 
 
 def first_choice(document: dict[str, Any]) -> dict[str, Any]:
-    """The first choice of an answer or an event; empty where there is none."""
+    """The first choice of an answer or an event; empty if there is none."""
     choices = document.get("choices")
     return dict(choices[0]) if isinstance(choices, list) and choices else {}
 
@@ -80,4 +80,4 @@ def first_choice(document: dict[str, Any]) -> dict[str, Any]:
 def require_chat(reference: Reference) -> None:
     """Raise NotApplicable where the engine has no chat."""
     if not reference.chat:
-        raise NotApplicable(f"{reference.server} has no chat")
+        raise NotApplicable(f"{reference.server} has no chat for the task {reference.task}")

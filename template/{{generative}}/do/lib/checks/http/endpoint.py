@@ -13,6 +13,7 @@ from lib.aws import invocation
 from lib.checks.http.http_client import JSON, Client
 from lib.checks.results import NoAnswer, NotApplicable
 from lib.cli import VerbError
+from lib.target import answers
 
 
 class EndpointClient(Client):
@@ -33,7 +34,7 @@ class EndpointClient(Client):
     ) -> httpx.Response:
         """A request that is answered at once. Raises NoAnswer."""
         try:
-            answer, found = invocation.whole(self.aws, **_parameters(body, headers, content_type))
+            answer, found = answers.whole(self.aws, **_parameters(body, headers, content_type))
         except invocation.Refused as refusal:
             return _refusal(refusal)
         except VerbError as error:
@@ -42,9 +43,11 @@ class EndpointClient(Client):
 
     @contextmanager
     def stream(self, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
-        """A request whose answer is read as it comes. Raises NoAnswer."""
+        """A request whose answer is read as it comes. Raises NoAnswer, and NotApplicable where nothing is streamed."""
+        if not answers.STREAMS:
+            raise NotApplicable("this endpoint streams no answer")
         try:
-            pieces, found = invocation.stream(self.aws, **_parameters(body, headers, JSON))
+            pieces, found = answers.stream(self.aws, **_parameters(body, headers, JSON))
             yield httpx.Response(200, content=pieces, headers={"content-type": found.get("ContentType", "")})
         except invocation.Refused as refusal:
             yield _refusal(refusal)

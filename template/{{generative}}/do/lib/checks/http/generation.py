@@ -12,7 +12,7 @@ from lib.checks.results import Mismatch, NotApplicable, Observation, expect
 
 @check
 def inputs_are_answered_with_generated_text(client: Client, reference: Reference) -> Observation:
-    if reference.chat:
+    if reference.task != "generation":
         raise NotApplicable(f"{reference.server} has OpenAI's API")
     response = client.invoke(reference.generation("Hello", 8))
     if response.status_code != 200:

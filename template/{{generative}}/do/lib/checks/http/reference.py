@@ -1,22 +1,30 @@
-"""What the project's engine offers through POST /invocations, and the requests that it takes."""
+"""What the project's engine and task offer through POST /invocations, and the requests that they take."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lib import config
+from lib.checks.http import samples
+from lib.checks.results import NotApplicable
+
+ENGINE = Path(__file__).with_name("engine.json")  # what the catalog of the template says of it
 
 
 @dataclass(frozen=True)
 class Reference:
-    """An engine's API: OpenAI's chat and completions, or else the generation of Hugging Face transformers."""
+    """An engine's API for a task: parts of OpenAI's, or else the generation of Hugging Face transformers."""
 
     server: str
-    chat: bool = True
-    completions: bool = True
+    chat: bool
+    completions: bool
+    strict_json: bool  # whether it takes nothing but application/json
+    task: str
+    takes: list[str]  # the kinds of requests of the task
     completion_headers: dict[str, str] = field(default_factory=dict)  # what chooses completions where the body doesn't
-    strict_json: bool = True  # whether it takes nothing but application/json
     named: dict[str, str] = field(default_factory=dict)  # the model's name, for an engine whose requests require it
 
     def conversation(self, text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
@@ -31,30 +39,45 @@ class Reference:
         """The same, as Hugging Face transformers take it."""
         return {"inputs": text, "parameters": {"max_new_tokens": max_tokens}}
 
+    def embedding(self, texts: list[str]) -> dict[str, Any]:
+        """Texts to turn into vectors."""
+        return {**self.named, "input": texts}
+
+    def ranking(self, query: str, documents: list[str]) -> dict[str, Any]:
+        """Documents to score by a query."""
+        return {**self.named, "query": query, "documents": documents}
+
     def shortest(self, max_tokens: int = 1) -> dict[str, Any]:
-        """A request in the engine's first API."""
-        return self.conversation("Hello", max_tokens) if self.chat else self.generation("Hello", max_tokens)
+        """A request of the task's first kind. Raises NotApplicable where that is no JSON."""
+        if "transcriptions" in self.takes:
+            raise NotApplicable(f"{self.task} takes no JSON")
+        if "embeddings" in self.takes:
+            return self.embedding(["Hello"])
+        if "rerank" in self.takes:
+            return self.ranking("Hello", ["Hello", "Goodbye"])
+        if self.chat:
+            return self.conversation("Hello", max_tokens)
+        return self.completion("Hello", max_tokens) if self.completions else self.generation("Hello", max_tokens)
 
+    def requires(self, kind: str) -> None:
+        """Raise NotApplicable where the task has no requests of this kind."""
+        if kind not in self.takes:
+            raise NotApplicable(f"the task is {self.task}")
 
-ROUTE = {"X-Amzn-SageMaker-Custom-Attributes": "route=/v1/completions"}
-REFERENCES = {
-    "vllm": Reference("vLLM"),
-    "sglang": Reference("SGLang", completions=False, strict_json=False),
-    "tensorrt-llm": Reference("TensorRT-LLM", completion_headers=ROUTE),
-    "lmi": Reference("LMI", strict_json=False),
-    "djl": Reference("DJL Serving", chat=False, completions=False, strict_json=False),
-}
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return str(config.load()["MODEL_ID"])
 
-
-# tensorrt_llm/serve/openai_protocol.py: `model: str`, without a default; its value is not looked at
-REQUIRES_MODEL = {"tensorrt-llm"}
+    @property
+    def sound(self) -> tuple[bytes, str]:
+        """A recording to transcribe, as a body with its content type."""
+        return samples.form(self.model, samples.recording())
 
 
 def load() -> Reference:
-    """The API of MODEL_SERVER."""
+    """The API of the project's engine, and the name of its model where requests need one."""
+    api = json.loads(ENGINE.read_text())
     values = config.load()
-    server = values["MODEL_SERVER"]
-    if server not in REQUIRES_MODEL:
-        return REFERENCES[server]
-    named = "MODEL_ID" if "MODEL_ID" in values else "PROJECT_NAME"
-    return replace(REFERENCES[server], named={"model": values[named] or values["PROJECT_NAME"]})
+    named = {"model": values["MODEL_ID"]} if api.pop("requires_model", False) else {}
+    return Reference(**api, named=named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib import config
+from lib import config, instances
 from lib.checks.container.subject import Subject
 from lib.checks.container.suite import check
 from lib.checks.http.reference import Reference
@@ -24,7 +24,7 @@ found += [str(path) for path in pathlib.Path("/opt/venv").rglob("tests") if path
 found += [str(path) for path in pathlib.Path("/var/lib/apt/lists").glob("*_Packages*")]
 print(*found[:5])
 """
-# prints modules that would be compiled anew at each start
+# prints modules that would be compiled again at each start
 FIND_UNCOMPILED = r"""
 import importlib.util, pathlib
 roots = ("/opt/venv/lib", "/opt/program")
@@ -49,8 +49,8 @@ def all_its_modules_are_compiled(subject: Subject, reference: Reference) -> Obse
 
 
 @check
-def the_image_is_for_IMAGE_PLATFORM(subject: Subject, reference: Reference) -> Observation:
-    wanted = config.load()["IMAGE_PLATFORM"]
+def the_image_is_for_the_processor_of_INSTANCE_TYPE(subject: Subject, reference: Reference) -> Observation:
+    wanted = instances.chosen().platform
     return expect(subject.image.platform == wanted, wanted, subject.image.platform)
 
 

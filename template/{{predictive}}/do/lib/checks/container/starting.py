@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 import time
 
@@ -15,6 +14,7 @@ from lib.image.containers import Container
 from lib.local import container as local_container
 from lib.local.container import MODEL_PLACE, first_error
 from lib.model import artifacts
+from lib.programs import Done
 
 OTHER_PORT = 9123
 OTHER_USER = 12345  # a user that the image doesn't know
@@ -22,7 +22,7 @@ EXIT_SECONDS = 20
 HEALTHY_SECONDS = 60
 MISSING_FILE = 5  # the exit code of a server without a model
 
-# asks the server from inside, where there is no network to ask it from outside
+# asks the server from inside, if there is no network to ask it from outside
 ASK_INSIDE = """
 import http.client, sys
 connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=10)
@@ -121,6 +121,6 @@ def health_command(container: Container) -> list[str]:
     return list(test[1:])
 
 
-def inside(container: Container, *command: str) -> subprocess.CompletedProcess[str]:
+def inside(container: Container, *command: str) -> Done:
     """Run a program in the container."""
     return container.engine.attempt("exec", container.name, *command)

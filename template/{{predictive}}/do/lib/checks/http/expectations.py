@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lib.checks.http.http_client import media_type, predictions_of
 from lib.checks.http.reference import Reference
 from lib.checks.results import Mismatch, Observation, expect
-from lib.model.documents import CSV
+from lib.model.documents import CSV, JSON
 from lib.model.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ LEAKS = re.compile(r"Traceback|File \"|/site-packages/|/serving/|\.py\b|line \d+
 
 
 def expect_answer(
-    response: httpx.Response, reference: Reference, predictions: Predictions | None = None
+    response: httpx.Response, reference: Reference, predictions: Predictions | None = None, accept: str = JSON
 ) -> Observation:
     """The answer holds the model's own predictions: for all of the example's rows, or those given."""
-    if reference.answer:
-        return _expect_same(response, reference.answer)
+    if reference.answers:
+        return _expect_same(response, *reference.answers[accept])
     seen = predictions_of(response)
     wanted = reference.predictions if predictions is None else predictions
     how = "exactly" if wanted.is_exact else "within rounding errors"
@@ -31,15 +31,18 @@ def expect_answer(
     return expect(not difference, f"{how} the model's own predictions ({len(wanted)})", difference or "them")
 
 
-def _expect_same(response: httpx.Response, answer: str) -> Observation:
-    """The answer is what the project's own handler writes."""
+def _expect_same(response: httpx.Response, content_type: str, answer: bytes) -> Observation:
+    """The answer is what the project's own code writes."""
     if response.status_code != 200:
         raise Mismatch("200", f"{response.status_code}: {response.text[:200]}")
-    same = response.content == answer.encode() or _document(response.text) == _document(answer) is not None
-    return expect(same, f"the handler's own answer {answer[:80]!r}", "it" if same else repr(response.text[:80]))
+    same = response.content == answer or _document(response.content) == _document(answer) is not None
+    shown = answer[:80].decode(errors="replace")
+    expect(same, f"the project's own answer {shown!r}", "it" if same else repr(response.text[:80]))
+    seen = response.headers.get("content-type", "")
+    return expect(seen == content_type, f"the project's own answer as {content_type}", f"it, as {seen}")
 
 
-def _document(text: str) -> Any:
+def _document(text: bytes) -> Any:
     """The numbers of a JSON text in ten digits, so that sums in another order don't count; None for other text."""
     try:
         return json.loads(text, parse_float=lambda digits: f"{float(digits):.9e}")

@@ -26,6 +26,8 @@ def a_given_request_id_is_sent_back(client: Client, reference: Reference) -> Obs
 
 @check_each({"in the application": b"", "in the proxy": b" " * 26 * 1024 * 1024})
 def a_given_request_id_is_in_an_error(client: Client, reference: Reference, body: bytes) -> Observation:
+    if not body:
+        reference.require_default_decode()
     response = client.invoke(body, x_request_id=GIVEN_ID)
     expect_error(response, response.status_code)
     seen = response.json()["error"]["request_id"]
@@ -47,6 +49,8 @@ def a_request_id_that_could_forge_log_lines_is_replaced(client: Client, referenc
 
 @check_each({"an answer": True, "an error": False})
 def custom_attributes_are_sent_back_with(client: Client, reference: Reference, good: bool) -> Observation:
+    if not good:
+        reference.require_default_decode()
     body = reference.example.body if good else b""
     response = client.invoke(body, x_amzn_sagemaker_custom_attributes=ATTRIBUTES)
     seen = str(response.headers.get("x-amzn-sagemaker-custom-attributes"))

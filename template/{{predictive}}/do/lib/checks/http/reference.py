@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from lib import programs
 from lib.checks.results import NotApplicable
 from lib.cli import ROOT, ExitCode, VerbError
 from lib.local import environment
-from lib.model import artifacts, documents, example
+from lib.model import artifacts, documents, example, memory
 from lib.model.documents import JSON, Example, Unsendable
 from lib.model.predictions import Predictions
 
@@ -32,13 +32,20 @@ class Reference:
     shape: tuple[int, ...] | None = None  # of one row; None if the model doesn't tell
     matrix: bool = True  # rows are read as numbers, in every form, and anything else is refused
     own_decode: bool = False  # the owner's code reads the requests, with refusals of its own
+    own_types: bool = False  # the owner's code decides what the headers Content-Type and Accept mean
     allow_missing: bool = False
     undivided: str = ""  # why the rows can't be sent alone or in other numbers
-    answer: str = ""  # the whole answer of a handler that writes its own
+    answers: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)  # content type and body, by accepted type
     refused: Mapping[str, str] = field(default_factory=dict)  # forms that the handler doesn't read, and why
     differing: Mapping[str, Predictions] = field(default_factory=dict)  # forms that it reads in another way
     unwritable: Mapping[str, str] = field(default_factory=dict)  # content types that it can't answer with, and why
+    outputs: Mapping[str, Predictions] = field(default_factory=dict)  # that a request may ask for, and what it gets
     note: str = ""  # for the last line of a report
+
+    @property
+    def answer(self) -> str:
+        """The whole JSON answer of code of the owner's that writes its own; empty if the template writes it."""
+        return self.answers[JSON][1].decode(errors="replace") if self.answers else ""
 
     @property
     def rows(self) -> list[Any]:
@@ -123,6 +130,11 @@ class Reference:
         if not self.matrix:
             raise NotApplicable("the model's columns are not known to hold only numbers")
 
+    def require_default_types(self) -> None:
+        """Raise NotApplicable if it is up to the owner's code which content types there are."""
+        if self.own_types:
+            raise NotApplicable("the project's own code decides which content types it reads and writes")
+
     def require_writable(self, accept: str) -> None:
         """Raise NotApplicable if the predictions can't be written as this content type."""
         reason = self.unwritable.get(accept)
@@ -173,14 +185,25 @@ def of_answers(answers: Mapping[str, Any], body: bytes) -> Reference:
         shape=None if answers["shape"] is None else tuple(answers["shape"]),
         matrix=answers["matrix"],
         own_decode=answers["own_decode"],
+        own_types=answers["own_types"],
         allow_missing=answers["allow_missing"],
         undivided=answers["undivided"],
-        answer=answers.get("answer", ""),
+        answers={
+            accept: (content_type, body.encode(errors="surrogateescape"))
+            for accept, (content_type, body) in answers.get("answers", {}).items()
+        },
         refused={form: answer["refused"] for form, answer in forms.items() if "refused" in answer},
         differing={form: _predictions(answer) for form, answer in forms.items() if "predictions" in answer},
         unwritable={accept: reason for accept, reason in answers["writes"].items() if reason},
-        note=MADE_UP if answers["made_up"] else "",
+        outputs={name: _predictions(answer) for name, answer in answers["outputs"].items()},
+        note="; ".join(_notes(answers)),
     )
+
+
+def _notes(answers: Mapping[str, Any]) -> list[str]:
+    loading = answers["loading"]
+    made_up = [MADE_UP] if answers["made_up"] else []
+    return made_up + memory.advice(loading["memory"], loading["seconds"])
 
 
 def _predictions(answer: Mapping[str, Any]) -> Predictions:
@@ -196,7 +219,7 @@ def _ask_model(request: Path | None, model_dir: Path) -> dict[str, Any]:
     artifacts.require(model_dir)
     python = environment.serving_python()
     command = [str(python), str(ROOT / "do" / "lib" / "model" / "answers.py"), str(model_dir)]
-    done = subprocess.run([*command, str(request)] if request else command, capture_output=True, text=True)
+    done = programs.attempt([*command, str(request)] if request else command)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         if done.returncode == NOTHING_TO_ASK:

@@ -38,12 +38,14 @@ def npy_header(shape: tuple[int, ...]) -> bytes:
 
 @check_each({"none": None, "image/png": "image/png", "text/plain": "text/plain", "not a type": "json"})
 def an_unknown_content_type_is_415(client: Client, reference: Reference, content_type: str | None) -> Observation:
+    reference.require_default_types()
     response = client.invoke(reference.example.body, content_type)
     return expect_error(response, 415, "unsupported_content_type")
 
 
 @check_each({accept: accept for accept in ("image/png", "text/html, application/xml", "application/json;q=0")})
 def an_unacceptable_accept_is_406(client: Client, reference: Reference, accept: str) -> Observation:
+    reference.require_default_types()
     return expect_error(client.invoke(reference.example.body, JSON, accept), 406, "not_acceptable")
 
 

@@ -18,7 +18,7 @@ class Pinged(Protocol):
 
 
 def timed_ping(client: Pinged, pause: float = 0) -> tuple[int, float]:
-    """The status of a ping (0: no answer) and how many seconds it took, after so many seconds' pause."""
+    """The status of a ping (0: no answer) and how many seconds it took, after a pause in seconds."""
     time.sleep(pause)
     began = time.monotonic()
     try:

@@ -1,0 +1,70 @@
+"""ONNX's models: one message of Protocol Buffers, which has no mark of its own at its start."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from .. import protobuf
+from ..findings import Findings, Unreadable
+
+SUFFIX = ".onnx"
+BEGIN = b"\x08"  # the tag of ir_version, which serializers write first
+# onnx/onnx.proto
+IR_VERSION, PRODUCER, PRODUCER_VERSION, GRAPH, OPSETS = 1, 2, 3, 7, 8  # of ModelProto
+INITIALIZER, INPUT = 5, 11  # of GraphProto
+INITIALIZER_NAME = 8  # of TensorProto
+NAME, TYPE = 1, 2  # of ValueInfoProto
+TENSOR = 1  # of TypeProto
+ELEMENTS = 1  # of TypeProto.Tensor: a TensorProto.DataType
+TYPES: dict[object, str] = {
+    1: "float",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    8: "string",
+    9: "bool",
+    10: "half",
+    11: "double",
+    12: "uint32",
+    13: "uint64",
+    16: "bfloat16",
+}
+
+
+def read(name: str, file: BinaryIO) -> Findings | None:
+    """What wrote it, and the inputs of its graph with their types."""
+    if file.read(1) != BEGIN:
+        return None
+    file.seek(0)
+    try:
+        content = file.read()
+        parts = {number for number, _ in protobuf.fields(content)}
+        if not parts >= {IR_VERSION, GRAPH, OPSETS}:
+            return None
+        columns = _inputs(content)
+    except ValueError:
+        if name.endswith(SUFFIX):
+            raise Unreadable(f"{name}: it is cut off, or no ONNX model") from None
+        return None
+    producers, versions = (protobuf.texts(content, each) for each in (PRODUCER, PRODUCER_VERSION))
+    return Findings(
+        framework="onnx",
+        model_format="onnx",
+        package=next(iter(producers), "") or "onnx",
+        version=next(iter(versions), ""),
+        columns=columns,
+    )
+
+
+def _inputs(content: bytes) -> dict[str, str]:
+    """The inputs in their order, without the weights that old models count among them."""
+    weights = {*protobuf.texts(content, GRAPH, INITIALIZER, INITIALIZER_NAME)}
+    inputs = {}
+    for value in protobuf.messages(content, GRAPH, INPUT):
+        kinds = [kind for tensor in protobuf.messages(value, TYPE, TENSOR) for kind in protobuf.fields(tensor)]
+        elements = [TYPES.get(kind, "") for number, kind in kinds if number == ELEMENTS]
+        inputs[protobuf.texts(value, NAME)[0]] = next(iter(elements), "")
+    return {name: kind for name, kind in inputs.items() if name not in weights}

@@ -1,0 +1,22 @@
+"""The permissions boundaries that an administrator has made for the projects of the account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.aws.service.protocols import Call, ServiceError
+
+
+class Boundaries:
+    """Every project has one, until a test says otherwise."""
+
+    service = "iam"
+
+    def __init__(self) -> None:
+        self.exist = True
+
+    def GetPolicy(self, call: Call) -> dict[str, Any]:
+        arn = call.parameters["PolicyArn"]
+        if not self.exist:
+            raise ServiceError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+        return {"Policy": {"PolicyName": arn.rpartition("/")[2], "Arn": arn}}

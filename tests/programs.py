@@ -1,0 +1,41 @@
+"""Local programs that tests run.
+
+Tests start what they test by subprocess, with exactly the environment that they say: plumbum only adds variables to the
+environment that it found when it was imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from plumbum import local
+
+IDENTITY = ("-c", "user.name=owner", "-c", "user.email=owner@localhost")
+TOOLS = Path(sys.executable).parent
+UV = TOOLS / "uv"
+
+
+class Done(NamedTuple):
+    """How a program ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git prints there, as somebody whose name git knows. Raises plumbum's error if it fails."""
+    return local["git"].with_cwd(folder)[IDENTITY][arguments]()
+
+
+def uv(*arguments: str | Path) -> None:
+    """Run the uv of the tests' environment. Raises plumbum's error if it fails."""
+    local[str(UV)]["--quiet"][arguments]()
+
+
+def tool(name: str, *arguments: object, folder: Path | None = None, given: str = "", **environment: str) -> Done:
+    """Run a tool of the tests' environment there, however it ends; `given` is what it reads."""
+    command = local[str(TOOLS / name)].with_cwd(folder).with_env(**environment)[arguments]
+    return Done(*(command << given).run(retcode=None))
