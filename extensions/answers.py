@@ -112,7 +112,7 @@ class Answers(ContextHook):
         asked = [name for name in questions if name not in computed]
         self._check_names(conf["data"], asked, computed)
         self.questions, self._pending = questions, list(questions)
-        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        table = self.environment.catalog["settings"]  # type: ignore[attr-defined]  # see _find_policy
         settings = [name for name, row in table.items() if "answer" not in row]
         self._find_policy(context, asked, settings)
 
@@ -164,7 +164,7 @@ class Answers(ContextHook):
 
     def _has(self, setting: str, context: Mapping[str, Any]) -> bool:
         """Whether a project with these answers has a setting."""
-        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        table = self.environment.catalog["settings"]  # type: ignore[attr-defined]  # see _find_policy
         needed = table[setting].get("only", {})
         return all(context.get(question) == wanted for question, wanted in needed.items())
 
@@ -228,7 +228,7 @@ class Answers(ContextHook):
 
     def _refusal_of_settings(self, given: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Why the policy refuses one of a new project's settings; empty if it doesn't."""
-        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        table = self.environment.catalog["settings"]  # type: ignore[attr-defined]  # see _find_policy
         for name in self._policy.settings:
             value = given.get(name, table[name].get("default"))
             if value is None or not self._has(name, context):

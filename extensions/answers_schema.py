@@ -30,7 +30,7 @@ from extensions.answers import (
     is_computed,
     load_questions,
 )
-from extensions.context import load_catalog
+from extensions.context import Context, load_catalog
 from extensions.engines import Engines
 from extensions.inspection import Inspection
 from extensions.models import Models
@@ -55,7 +55,7 @@ ASKED = {
     name: question for name, question in QUESTIONS.items() if not is_computed(question) and question["type"] != "yaml"
 }
 # what questions are written with
-EXTENSIONS = [Patterns, Settings, ProjectId, Engines, Models, Inspection, Offers, Sizing]
+EXTENSIONS = [Context, Patterns, Settings, ProjectId, Engines, Models, Inspection, Offers, Sizing]
 PRICES = "instance_prices"
 IN_TABLE = {row["answer"]: row for row in CATALOG["settings"].values() if "answer" in row}
 FORMS = {**{name: pattern.pattern for name, pattern in PATTERNS.items()}, **patterns(CATALOG["settings"])}
