@@ -171,7 +171,7 @@ class Answers(ContextHook):
         """Whether a project with these answers has a setting."""
         table = self.environment.catalog["settings"]  # type: ignore[attr-defined]  # see _find_policy
         needed = table[setting].get("only", {})
-        return all(context.get(question) == wanted for question, wanted in needed.items())
+        return all(context.get(question) in wanted for question, wanted in needed.items())
 
     def _replace_refused_default(self, name: str, context: Mapping[str, Any]) -> str:
         """Why the policy refuses a question's own default, which it replaces if it has another; else empty."""

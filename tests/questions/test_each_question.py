@@ -101,7 +101,7 @@ BAD: Cases = [
     ("base_image", ["python", "Python:3.12", "python:", "python:3.12@sha256:1", "-x:1", "a b:1", "https://x/y:1"]),
     ("run_as_root", ["", "perhaps", 2]),
     ("build_with", ["podman"]),
-    ("deploy_target", ["serverless"]),
+    ("deploy_target", ["lambda"]),
     ("aws_region", ["", "us-east-9", "US-EAST-1", "eu"]),
     ("instance_type", ["", "m5.large", "ml.m5.lage", "ml.g5.xlarge", "ml.inf2.xlarge", "ml.p6-b200.48xlarge"]),
     ("include_tests", ["maybe", [], None]),
@@ -272,6 +272,18 @@ def test_the_test_of_an_endpoint_at_once_is_for_real_time_endpoints(
     assert ask(deploy_target="async")["test_types"] == ["local-model-cli", "local-model-server"]
     assert refusal(deploy_target="async", test_types=["hosted-model-endpoint"]).endswith(
         "choose local-model-cli or local-model-server"
+    )
+
+
+def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(
+    ask: Callable[..., Answers], refusal: Callable[..., str]
+) -> None:
+    assert "instance_type" not in ask(deploy_target="serverless")
+    assert refusal(**GENERATIVE, deploy_target="serverless").startswith(
+        "deploy_target='serverless': not for generative models: it has no GPUs and 6 GB of memory at most"
+    )
+    assert refusal(deploy_target="serverless", settings={"MIN_INSTANCES": 1}).endswith(
+        "MIN_INSTANCES: it has no effect here: it needs deploy_target=realtime or async"
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lib import policy, values
+from lib import policy, target, values
 from lib.cli import ROOT, ExitCode, VerbError
 
 CONFIG_FILE = ROOT / "do" / "config.env"
@@ -93,7 +93,8 @@ def container_variables() -> dict[str, str]:
     """The environment that every container of this project gets, here and on AWS."""
     current = load()
     variables = CONTAINER_VARIABLES | (GENERATIVE_VARIABLES if "MODEL_ID" in current else PREDICTIVE_VARIABLES)
-    return {variables[key]: current[key] for key in current if key in variables and current[key]}
+    chosen = {variables[key]: current[key] for key in current if key in variables and current[key]}
+    return target.CONTAINER_VARIABLES | chosen
 
 
 def parse(text: str) -> dict[str, str]:
