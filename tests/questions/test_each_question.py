@@ -275,10 +275,10 @@ def test_the_test_of_an_endpoint_at_once_is_for_real_time_endpoints(
     )
 
 
-def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(
-    ask: Callable[..., Answers], refusal: Callable[..., str]
-) -> None:
-    assert "instance_type" not in ask(deploy_target="serverless")
+def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(refusal: Callable[..., str]) -> None:
+    assert refusal(deploy_target="serverless", instance_type="ml.m6g.large").endswith(
+        "'instance_type' has no effect here: it needs another deploy_target than serverless"
+    )
     assert refusal(**GENERATIVE, deploy_target="serverless").startswith(
         "deploy_target='serverless': not for generative models: it has no GPUs and 6 GB of memory at most"
     )

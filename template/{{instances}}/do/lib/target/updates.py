@@ -24,13 +24,18 @@ KEEP_COUNT = {
 }
 
 
-def parameters(wanted: Mapping[str, Any], present: int, alarms: Sequence[str], is_scaled: bool) -> Parameters:
+def parameters(
+    wanted: Mapping[str, Any], present: Mapping[str, Any], alarms: Sequence[str], is_scaled: bool
+) -> Parameters:
     """What UpdateEndpoint gets beside the name of the endpoint configuration `wanted`, which is given whole.
 
-    The fewer of the old and the new instances decide, as in each step as many of both are there.
+    `present` is the production variant that serves now; one that was serverless has no count that could be kept. The
+    fewer of the old and the new instances decide, as in each step as many of both are there.
     """
-    instances = min(wanted["ProductionVariants"][0].get("InitialInstanceCount", 1), present)
-    return {"DeploymentConfig": _deployment(instances, alarms), **(KEEP_COUNT if is_scaled else {})}
+    count = present.get("CurrentInstanceCount")
+    instances = min(wanted["ProductionVariants"][0]["InitialInstanceCount"], count or 0)
+    keep = KEEP_COUNT if is_scaled and count is not None else {}
+    return {"DeploymentConfig": _deployment(instances, alarms), **keep}
 
 
 def longest() -> int:

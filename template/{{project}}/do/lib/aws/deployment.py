@@ -167,7 +167,7 @@ def switch(aws: AwsClient, wanted: Parameters, found: Endpoint, watched: bool) -
         "UpdateEndpoint",
         EndpointName=names.project(),
         EndpointConfigName=config_name,
-        **updates.parameters(wanted, found.instances, [alarm["AlarmName"] for alarm in watching], requests.is_scaled()),
+        **updates.parameters(wanted, found.variant, [alarm["AlarmName"] for alarm in watching], requests.is_scaled()),
     )
     _wait(aws, config_name, began)
     alarms.remove(aws, alarms.stale(aws, config_name))

@@ -61,8 +61,8 @@ def go_back(aws: AwsClient, config: dict[str, Any]) -> None:
     if found.config == before:
         alarms.remove(aws, alarms.stale(aws, before))
         return
-    say(f"to do: update the endpoint {names.project()} from {found.config} to {before}")
     deployment.require_updatable(aws, config, found)
+    say(f"to do: update the endpoint {names.project()} from {found.config} to {before}")
     deployment.switch(aws, config, found, watched=False)
 
 

@@ -53,7 +53,10 @@ def start_seconds() -> int:
 
 def start_advice(seconds: int) -> str:
     """What to do about a container that takes so long to start."""
-    return f"SageMaker waits {START_SECONDS} s for a serverless endpoint: choose another deploy_target for this model"
+    return (
+        "run do/update --keep-version --data deploy_target=realtime, as SageMaker waits no longer than "
+        f"{START_SECONDS} s for a serverless endpoint"
+    )
 
 
 def bounds() -> tuple[int, int]:

@@ -11,7 +11,9 @@ from typing import Any
 LONGEST = 1800  # seconds, far more than it takes
 
 
-def parameters(wanted: Mapping[str, Any], present: int, alarms: Sequence[str], is_scaled: bool) -> dict[str, Any]:
+def parameters(
+    wanted: Mapping[str, Any], present: Mapping[str, Any], alarms: Sequence[str], is_scaled: bool
+) -> dict[str, Any]:
     """What UpdateEndpoint gets beside the name of the endpoint configuration `wanted`: nothing."""
     return {}
 
