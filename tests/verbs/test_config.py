@@ -100,8 +100,8 @@ def test_a_hostile_value_is_refused(bare_project: Path, value: str) -> None:
     [
         (
             "SUCCESS_TOPIC=\n",
-            "line 1 of do/config.env: unknown setting 'SUCCESS_TOPIC': remove the line, or go back to the answers that it "
-            "belongs to",
+            "line 1 of do/config.env: unknown setting 'SUCCESS_TOPIC': remove the line, or go back to the answers that "
+            "it belongs to",
         ),
         ("PROT=8080\n", "line 1 of do/config.env: unknown setting 'PROT' - did you mean 'PORT'?"),
         ("\nPORT=80 80\n", "line 2 of do/config.env: should be KEY=VALUE, in quotes where the value has blanks"),
