@@ -370,8 +370,13 @@ def _fits(statement: Document, demand: Demand) -> bool:
 
 
 def _like(pattern: str, text: str) -> bool:
+    return bool(_expression(pattern).fullmatch(text))
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"([*?])", pattern)
-    return bool(re.fullmatch("".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts), text))
+    return re.compile("".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts))
 
 
 # a key that the request doesn't have fits no condition
