@@ -555,7 +555,7 @@ def memory_plan(name: str, answers: Row, catalog: Catalog) -> dict[str, Any] | N
         "used": fitting.memory * (CPU_MEMORY_UTILIZATION if workload.on_cpu else GPU_MEMORY_UTILIZATION) / GIB,
         "overhead": fitting.overhead / GIB,
         "weights": fitting.weights / GIB,
-        "all_weights": sum(workload.weights_of(model) for model in workload.models) / GIB,
+        "all_weights": sum(map(workload.weights_of, workload.models)) * workload.data_parallel / GIB,
         "free": fitting.free / GIB,
         "token_kib": sum(model.cache_bytes_of_a_token(number) for model in workload.models) / 1024,
         "tokens": fitting.tokens * workload.data_parallel,
