@@ -17,6 +17,7 @@ from extensions.context import load_catalog
 from extensions.document_questions import choices
 from extensions.layers import switched_on
 from tests.conftest import ROOT
+from tests.exhaustive import exhaustive
 from tests.questions.conftest import Answers
 
 QUESTIONS = {name: question for name, question in load_questions(ROOT).items() if not is_computed(question)}
@@ -167,9 +168,22 @@ EVERY_HOSTILE: Cases = [
 ]
 
 
+# Questions that repeat the rule of another: of each table, `make test` asks them the last answer only.
+REPEATED = ("tensor_parallel", "pipeline_parallel", "data_parallel", "draft_model_id", "max_num_batched_tokens")
+
+
 def cases(table: Cases) -> list[Any]:
     """A case per question and answer, with an identifier that shows both."""
-    return [pytest.param(name, value, id=f"{name}={ascii(value)[:40]}") for name, values in table for value in values]
+    return [
+        pytest.param(
+            name,
+            value,
+            id=f"{name}={ascii(value)[:40]}",
+            marks=[exhaustive] if name in REPEATED and value != values[-1] else [],
+        )
+        for name, values in table
+        for value in values
+    ]
 
 
 def others(name: str, value: Any) -> Answers:
