@@ -65,6 +65,8 @@ NEEDED_BY_CHOICE: dict[tuple[str, str], Answers] = {
         ("speculative_decoding", method): {"draft_model_id": "me/draft"}
         for method in ("draft-model", "eagle", "eagle3")
     },
+    ("draft_model_id", "Qwen/Qwen3-0.6B"): {"speculative_decoding": "draft-model"},
+    ("draft_model_id", "me/my-eagle"): {"speculative_decoding": "eagle"},
 }
 
 Cases = list[tuple[str, list[Any]]]
@@ -382,8 +384,12 @@ def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(refusa
         ),
         (
             {"speculative_decoding": "eagle"},
-            "speculative_decoding='eagle': name the model that proposes tokens, with --data "
-            "draft_model_id=ORGANIZATION/MODEL",
+            "speculative_decoding='eagle': give draft_model_id=ORGANIZATION/MODEL, the model that proposes tokens",
+        ),
+        (
+            {"draft_model_id": "me/draft"},
+            "speculative_decoding='none': use draft-model, or leave draft_model_id empty: speculative_decoding=none takes no "
+            "draft model",
         ),
         (
             {"expert_parallel": True},
