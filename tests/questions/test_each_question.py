@@ -384,12 +384,11 @@ def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(refusa
         ),
         (
             {"speculative_decoding": "eagle"},
-            "speculative_decoding='eagle': give draft_model_id=ORGANIZATION/MODEL, the model that proposes tokens",
+            "speculative_decoding='eagle': name a draft_model_id, ORGANIZATION/MODEL: it is the model that proposes tokens",
         ),
         (
             {"draft_model_id": "me/draft"},
-            "speculative_decoding='none': use draft-model, or leave draft_model_id empty: speculative_decoding=none takes no "
-            "draft model",
+            "speculative_decoding='none': use draft-model, or leave draft_model_id empty: none takes no draft model",
         ),
         (
             {"expert_parallel": True},
