@@ -384,7 +384,8 @@ def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(refusa
         ),
         (
             {"speculative_decoding": "eagle"},
-            "speculative_decoding='eagle': name a draft_model_id, ORGANIZATION/MODEL: it is the model that proposes tokens",
+            "speculative_decoding='eagle': name a draft_model_id, ORGANIZATION/MODEL: it is the model that proposes "
+            "tokens",
         ),
         (
             {"draft_model_id": "me/draft"},
