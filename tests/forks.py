@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -86,11 +87,8 @@ def receive(connection: socket.socket, count: int) -> bytes:
 
 def warm_up_copier() -> None:
     """Import what do/update and Copier import."""
-    import copier_template_extensions
-    import yaml
-
-    assert yaml
-    assert copier_template_extensions
+    for module in ("copier_template_extensions", "yaml"):
+        importlib.import_module(module)
     subprocess.run = forking(subprocess.run)
 
 
@@ -123,9 +121,9 @@ def read_all(file: IO[bytes]) -> str:
 def warm_up_boto3() -> None:
     """Import what verbs import, and keep the files that describe AWS's services."""
     import botocore.session
-    import yaml
 
-    assert yaml
+    for module in ("argparse", "boto3.s3.inject", "difflib", "httpcore", "httpx", "yaml"):
+        importlib.import_module(module)
     share_what_botocore_keeps()
     session = botocore.session.get_session()
     for service in SERVICES:
