@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.aws.service import serverless
+from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 
 if TYPE_CHECKING:
@@ -261,5 +262,4 @@ def _model(models: Any, name: str) -> Row:
 
 
 def _arn(call: Call, kind: str, name: str) -> str:
-    partition = "aws-cn" if call.region.startswith("cn-") else "aws-us-gov" if "-gov-" in call.region else "aws"
-    return f"arn:{partition}:sagemaker:{call.region}:123456789012:{kind}/{name.lower()}"
+    return f"arn:{partition(call.region)}:sagemaker:{call.region}:123456789012:{kind}/{name.lower()}"

@@ -28,6 +28,9 @@ PARTITIONS: Mapping[str, str] = json.loads((LIB / "partitions.json").read_text(e
 INSTANCES: Mapping[str, dict[str, Any]] = json.loads((LIB / "instances.json").read_text(encoding="utf-8"))
 LOCAL_DISKS = [name for name, row in INSTANCES.items() if "local_disk" in row]
 
+# of a line in do/config.env, which do/update doesn't touch
+LEFT_OVER = ": remove the line, or go back to the answers that it belongs to"
+
 ENVIRONMENT, FILE, ANSWER, DEFAULT = "environment", "do/config.env", "answer", "default"
 
 # the settings that the server in the container reads, and the variables that it reads them from
@@ -109,6 +112,7 @@ def parse(text: str) -> dict[str, str]:
             continue
         try:
             key, value = _parse_line(line)
+            check_key(key, LEFT_OVER)
             _check_owned(key, value)
             if key in found:
                 raise ValueError(f"{key} is there twice")
@@ -153,11 +157,11 @@ def _with_line(text: str, key: str, line: str) -> str:
     return changed if found else f"{text.rstrip()}\n\n{line}\n"
 
 
-def check_key(key: str) -> None:
-    """Raise VerbError unless it is the name of a setting or an answer; the error names the nearest one."""
+def check_key(key: str, advice: str = "") -> None:
+    """Raise VerbError unless it is the name of a setting or an answer; the error names the nearest one, or `advice`."""
     known = [*dict.fromkeys([*ANSWERS, *SETTINGS])]
     if key not in known:
-        hint = values.did_you_mean(key.upper(), known) or f": there are {', '.join(known)}"
+        hint = values.did_you_mean(key.upper(), known) or advice or f": there are {', '.join(known)}"
         raise VerbError(f"unknown setting {key!r}{hint}", ExitCode.BAD_CONFIGURATION)
 
 
