@@ -14,6 +14,7 @@ from tests import batch_driver
 from tests.aws.service import authorization
 from tests.aws.service.asynchronous import Container
 from tests.aws.service.authorization import Caller, Demand
+from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 from tests.verbs.contract_server import Request
 
@@ -47,7 +48,7 @@ class TransformJobs:
             raise ServiceError("ValidationException", found)
         models = self.account.client("sagemaker", call.region)
         role = models.describe_model(ModelName=job["ModelName"])["ExecutionRoleArn"].rpartition("/")[2]
-        arn = f"arn:{authorization.partition(call.region)}:sagemaker:{call.region}:123456789012:transform-job/{name}"
+        arn = f"arn:{partition(call.region)}:sagemaker:{call.region}:123456789012:transform-job/{name}"
         began = {"TransformJobStatus": "InProgress", "TransformStartTime": time.time()}
         steps = [{"TransformJobStatus": "InProgress"}, began]
         ending = [] if self.endless else [began | self._ended(call, job, role)]
@@ -119,7 +120,7 @@ class TransformJobs:
     def _require(self, call: Call, caller: Caller, needed: dict[str, str]) -> None:
         """Fail the test where the role may not do what SageMaker does as it."""
         for place, action in needed.items():
-            if not caller.allows(Demand(action, f"arn:{authorization.partition(call.region)}:s3:::{place}")):
+            if not caller.allows(Demand(action, f"arn:{partition(call.region)}:s3:::{place}")):
                 self.account.wrong.append(f"the role may not {action} on {place}")
 
 
