@@ -399,8 +399,8 @@ def test_batch_transform_has_no_language_models_and_no_number_of_instances_that_
         ),
         (
             {"draft_model_id": "me/draft"},
-            "speculative_decoding='none': use draft-model, or leave draft_model_id empty: speculative_decoding=none takes no "
-            "draft model",
+            "speculative_decoding='none': use draft-model, or leave draft_model_id empty: speculative_decoding=none "
+            "takes no draft model",
         ),
         (
             {"expert_parallel": True},
