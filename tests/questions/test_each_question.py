@@ -332,6 +332,17 @@ def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(refusa
     )
 
 
+def test_batch_transform_has_no_language_models_and_no_number_of_instances_that_always_run(
+    refusal: Callable[..., str],
+) -> None:
+    assert refusal(**GENERATIVE, deploy_target="batch").startswith(
+        "deploy_target='batch': not for generative models: its GPU instances have drivers for CUDA 12.2 at most"
+    )
+    assert refusal(deploy_target="batch", settings={"MIN_INSTANCES": 1}).endswith(
+        "MIN_INSTANCES: it has no effect here: it needs deploy_target=realtime or async"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "line"),
     [

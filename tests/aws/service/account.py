@@ -29,6 +29,7 @@ from tests.aws.service.quotas import Quotas
 from tests.aws.service.registry import Registry
 from tests.aws.service.scans import Scans
 from tests.aws.service.serverless import ProvisionedConcurrency
+from tests.aws.service.transforms import TransformJobs
 
 ID = "123456789012"  # moto's
 REGION = "us-east-1"
@@ -70,6 +71,7 @@ class Account:
         self.quotas = Quotas()
         self.registry = Registry()
         self.scans = Scans()
+        self.transforms = TransformJobs(self)
         self._fakes = (
             self.asynchronous,
             self.boundaries,
@@ -81,6 +83,7 @@ class Account:
             self.quotas,
             self.registry,
             self.scans,
+            self.transforms,
         )
 
     def refuse(

@@ -55,6 +55,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, str]] = {
         "ModelPackageGroupName": "model-package-group/{}",
         "ResourceArn": "{}",
     },
+    ("sagemaker", "transform-job"): {"TransformJobName": "transform-job/{}", "ResourceArn": "{}"},
     ("ecr", "repository"): {
         "repositoryName": "repository/{}",
         "repositoryNames": "repository/{}",
@@ -333,6 +334,7 @@ EXTRA: dict[str, list[Any]] = {
     "sagemaker:CreateEndpointConfig": [_tagged("sagemaker:AddTags")],
     "sagemaker:CreateEndpoint": [_tagged("sagemaker:AddTags"), _grant],
     "sagemaker:UpdateEndpoint": [_grant],
+    "sagemaker:CreateTransformJob": [_tagged("sagemaker:AddTags")],
     "sagemaker:CreateModelPackageGroup": [_tagged("sagemaker:AddTags")],
     "codebuild:CreateProject": [_passed("serviceRole", "codebuild")],
     "codebuild:UpdateProject": [_passed("serviceRole", "codebuild")],

@@ -103,6 +103,10 @@ def contradictions(
     """
     if "MIN_INSTANCES" in values:
         yield from _of_instances(values, local_disks)
+    if "VPC_SUBNETS" in values:
+        yield from _of_machines(values, local_disks)
+    if "JOIN_SOURCE" in values:
+        yield from _of_transform_jobs(values)
     if "PROVISIONED_CONCURRENCY" in values:
         yield from _of_concurrency(values)
     captured, place = int(values.get("DATA_CAPTURE_PERCENT", 0)), values.get("DATA_CAPTURE_URL", "")
@@ -129,18 +133,40 @@ def _of_instances(values: Mapping[str, str], local_disks: Collection[str]) -> It
         yield f"MAX_INSTANCES={most} is less than MIN_INSTANCES={least}: set MAX_INSTANCES {least}, or more"
     if values["DEPLOYMENT_STRATEGY"] == "rolling" and least < 2:
         yield "DEPLOYMENT_STRATEGY=rolling needs two instances: set MIN_INSTANCES 2, or take blue-green"
-    if values["VPC_SUBNETS"] and not values["VPC_SECURITY_GROUPS"]:
-        yield "VPC_SUBNETS needs a security group: set VPC_SECURITY_GROUPS sg-... with it"
-    if values["VPC_SECURITY_GROUPS"] and not values["VPC_SUBNETS"]:
-        yield "VPC_SECURITY_GROUPS has no effect without subnets: set VPC_SUBNETS subnet-... with it"
     # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
     instance_type, size = values["INSTANCE_TYPE"], values["VOLUME_SIZE_GB"]
     if instance_type in local_disks and size != "0":
         yield f"{instance_type} has a disk of its own, and SageMaker adds none: set VOLUME_SIZE_GB 0 instead of {size}"
-    if instance_type in local_disks and values["KMS_KEY"]:
-        yield f"{instance_type} encrypts its own disk, and SageMaker takes no KMS_KEY for it: set KMS_KEY ''"
+
+
+def _of_machines(values: Mapping[str, str], local_disks: Collection[str]) -> Iterator[str]:
+    """Those of settings that deployment targets with an instance type have."""
+    if values["VPC_SUBNETS"] and not values["VPC_SECURITY_GROUPS"]:
+        yield "VPC_SUBNETS needs a security group: set VPC_SECURITY_GROUPS sg-... with it"
+    if values["VPC_SECURITY_GROUPS"] and not values["VPC_SUBNETS"]:
+        yield "VPC_SECURITY_GROUPS has no effect without subnets: set VPC_SUBNETS subnet-... with it"
+    if values["INSTANCE_TYPE"] in local_disks and values["KMS_KEY"]:
+        yield f"{values['INSTANCE_TYPE']} encrypts its own disk, and SageMaker takes no KMS_KEY for it: set KMS_KEY ''"
     if values["NETWORK_ISOLATION"] == "true" and values["MODEL_SOURCE"] == "huggingface":
         yield "NETWORK_ISOLATION=true keeps the container from downloading the model from the Hub: take model_source=s3"
+
+
+def _of_transform_jobs(values: Mapping[str, str]) -> Iterator[str]:
+    """Those of settings that only batch transform has."""
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTransformJob.html
+    payload, at_once = int(values["MAX_PAYLOAD_MB"]), int(values["MAX_CONCURRENT_TRANSFORMS"])
+    if payload * at_once > 100:
+        yield (
+            f"MAX_PAYLOAD_MB={payload} times MAX_CONCURRENT_TRANSFORMS={at_once} is more than the 100 MB that "
+            f"SageMaker takes: set MAX_CONCURRENT_TRANSFORMS {100 // payload}, or less"
+        )
+    if values["JOIN_SOURCE"] == "Input" and values["ASSEMBLE_WITH"] != values["SPLIT_TYPE"]:
+        yield (
+            f"JOIN_SOURCE=Input needs results that are put together as the input is split: set ASSEMBLE_WITH "
+            f"{values['SPLIT_TYPE']}, or JOIN_SOURCE None"
+        )
+    if values["BATCH_STRATEGY"] == "SingleRecord" and values["SPLIT_TYPE"] == "None":
+        yield "BATCH_STRATEGY=SingleRecord needs records: set SPLIT_TYPE Line, or BATCH_STRATEGY MultiRecord"
 
 
 def _of_concurrency(values: Mapping[str, str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import yaml
 
 from lib.aws.redaction import redacted
 from lib.local import server
-from lib.target import capacity
+from lib.target import capacity, presence
 
 TABLE = Path(__file__).with_name("failures.yml")
 # the last line of every server of this template: why it ended
@@ -38,7 +38,7 @@ def explained(reason: str, log_lines: Sequence[str]) -> str:
         return f"{said}; the server says: {redacted(error)}: run do/test --image, which shows the same on your machine"
     if row := _row(table["symptom"], reason):
         return f"{said}; likely {row['cause']}: {_next(row)}"
-    return f"{said}: run do/logs --endpoint"
+    return f"{said}: run {presence.LOGS_COMMAND}"
 
 
 def _own_reason(lines: Sequence[str]) -> str:

@@ -170,6 +170,8 @@ VALUES: dict[str, Callable[[AwsClient], str]] = {
     "MODEL_DATA_PREFIX": lambda aws: _place(model_data.url(aws))[1],
     "DATA_CAPTURE_BUCKET": lambda _: _place(_setting("DATA_CAPTURE_URL"))[0],
     "DATA_CAPTURE_PREFIX": lambda _: _place(_setting("DATA_CAPTURE_URL"))[1],
+    "TRANSFORM_INPUT_BUCKET": lambda _: _place(_setting("TRANSFORM_INPUT_URL"))[0],
+    "TRANSFORM_INPUT_PREFIX": lambda _: _place(_setting("TRANSFORM_INPUT_URL"))[1],
     "SUCCESS_TOPIC": lambda _: _setting("SUCCESS_TOPIC"),
     "ERROR_TOPIC": lambda _: _setting("ERROR_TOPIC"),
     # for roles.yml: not empty where it is so

@@ -34,7 +34,9 @@ def rollback(dry_run: bool) -> int:
     """Find the configuration before this one, and update to it. Raises VerbError."""
     from lib.aws import names, plan
     from lib.aws.client import AwsClient
+    from lib.target import presence
 
+    presence.require_endpoint()
     aws = AwsClient(dry_run)
     config = previous(aws, present(aws))
     plan.reconciled(lambda: go_back(aws, config))
