@@ -5,7 +5,8 @@ BIN := .venv/bin
 MODEL ?= sklearn
 ROWS ?= 1
 
-PYTEST = $(BIN)/pytest --numprocesses=auto --no-loadscope-reorder $(addprefix --ignore=tests/,containers real_engines)
+# xdist 3.8 ends with an error of its own where it replaces a worker that has crashed
+PYTEST = $(BIN)/pytest --numprocesses=auto --max-worker-restart=0 --no-loadscope-reorder $(addprefix --ignore=tests/,containers real_engines)
 
 .PHONY: help demo demo-llm test test-exhaustive test-engines test-containers fuzz lint format bench bench-check bench-soak bench-fleet catalog requirements generate goldens docs release clean
 

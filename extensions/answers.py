@@ -60,12 +60,17 @@ Questions = dict[str, dict[str, Any]]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+def read_yaml(text: str) -> Any:
+    """What a text of YAML says. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)
+
+
 def load_questions(template: PurePath) -> Questions:
     """The questions of a template in the order that Copier asks them, from each file that copier.yml includes."""
     table_of_contents = Path(template, "copier.yml").read_text(encoding="utf-8")
     questions: Questions = {}
     for path in re.findall(r"^!include (\S+)$", table_of_contents, flags=re.MULTILINE):
-        questions |= yaml.load(Path(template, path).read_text(encoding="utf-8"), Loader=_Loader)
+        questions |= read_yaml(Path(template, path).read_text(encoding="utf-8"))
     return questions
 
 
@@ -112,7 +117,7 @@ class Answers(ContextHook):
         asked = [name for name in questions if name not in computed]
         self._check_names(conf["data"], asked, computed)
         self.questions, self._pending = questions, list(questions)
-        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        table = self.environment.catalog["settings"]  # type: ignore[attr-defined]  # see _find_policy
         settings = [name for name, row in table.items() if "answer" not in row]
         self._find_policy(context, asked, settings)
 
@@ -164,7 +169,7 @@ class Answers(ContextHook):
 
     def _has(self, setting: str, context: Mapping[str, Any]) -> bool:
         """Whether a project with these answers has a setting."""
-        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        table = self.environment.catalog["settings"]  # type: ignore[attr-defined]  # see _find_policy
         needed = table[setting].get("only", {})
         return all(context.get(question) == wanted for question, wanted in needed.items())
 
@@ -228,7 +233,7 @@ class Answers(ContextHook):
 
     def _refusal_of_settings(self, given: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Why the policy refuses one of a new project's settings; empty if it doesn't."""
-        table = self.environment.settings_table  # type: ignore[attr-defined]  # see _find_policy
+        table = self.environment.catalog["settings"]  # type: ignore[attr-defined]  # see _find_policy
         for name in self._policy.settings:
             value = given.get(name, table[name].get("default"))
             if value is None or not self._has(name, context):
@@ -366,7 +371,7 @@ class Answers(ContextHook):
         """The values to choose from, each with the reason why it can't be chosen now, usually empty."""
         choices = self.questions[name].get("choices", [])
         if isinstance(choices, str):
-            choices = yaml.safe_load(self.render(choices, context))
+            choices = read_yaml(self.render(choices, context))
         values = choices.values() if isinstance(choices, dict) else choices
         details = [value if isinstance(value, dict) else {"value": value} for value in values]
         return {detail["value"]: one_line(self.render(detail.get("validator", ""), context)) for detail in details}
@@ -383,7 +388,7 @@ def as_list(value: Any) -> list[Any] | None:
     """A list, or a YAML list in a text, as a list; None for anything else."""
     if isinstance(value, str):
         try:
-            value = yaml.safe_load(value)
+            value = read_yaml(value)
         except yaml.YAMLError:
             return None
     return value if isinstance(value, list) else None
@@ -393,7 +398,7 @@ def as_mapping(value: Any) -> dict[str, Any] | None:
     """A mapping, or a YAML mapping in a text, as a mapping; None for anything else."""
     if isinstance(value, str):
         try:
-            value = yaml.safe_load(value)
+            value = read_yaml(value)
         except yaml.YAMLError:
             return None
     return value if isinstance(value, dict) else None

@@ -1,15 +1,12 @@
 """Write docs/answers.schema.json and docs/mcc-policy.schema.json: `python -m extensions.answers_schema`
 
 The questions and the table of settings declare the form of each answer: its type, its choices, and the pattern that its
-validator tests for. Which answers go together is found by trying: the questions' own `when`, `choices` and `validator`
-are asked about every choice, with every combination of the choices they depend on. What differs between combinations
-becomes an if and then. docs/answers.md lists the rules that are left to Copier, because they depend on a free text.
+validator tests for. What differs between combinations of answers (extensions/combinations.py) becomes an if and then.
+docs/answers.md lists the rules that are left to Copier, because they depend on a free text.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import json
 import re
 import string
@@ -17,57 +14,36 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, UndefinedError, meta, nodes
+from jinja2 import nodes
 
-from extensions.answers import (
-    NO,
-    POLICY_RECORD,
-    SETTINGS,
-    YES,
-    Answers,
-    as_list,
-    as_mapping,
-    is_computed,
-    load_questions,
+from extensions.answers import NO, POLICY_RECORD, SETTINGS, YES
+from extensions.combinations import (
+    ASKED,
+    CATALOG,
+    CHECKS,
+    ENVIRONMENT,
+    QUESTIONS,
+    Values,
+    candidates,
+    is_finite,
+    outcomes_of,
+    values,
 )
-from extensions.context import load_catalog
-from extensions.engines import Engines
-from extensions.inspection import Inspection
-from extensions.models import Models
-from extensions.offers import DEAREST, Offers
-from extensions.patterns import PATTERNS, Patterns
+from extensions.offers import DEAREST
+from extensions.patterns import PATTERNS
 from extensions.policy import KEYS, PLAIN_TEXT, RULES
-from extensions.project_id import ProjectId
-from extensions.settings import Settings, patterns
-from extensions.sizing import Sizing
+from extensions.settings import patterns
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "docs" / "answers.schema.json"
 POLICY_SCHEMA = ROOT / "docs" / "mcc-policy.schema.json"
 
 Json = dict[str, Any]
-Values = dict[str, Any]  # answers, and what is computed from them
 Box = dict[str, frozenset[Any]]  # combinations of answers: any of these to each question
 
-CATALOG = load_catalog()
-QUESTIONS = load_questions(ROOT)
-ASKED = {
-    name: question for name, question in QUESTIONS.items() if not is_computed(question) and question["type"] != "yaml"
-}
-# what questions are written with
-EXTENSIONS = [Patterns, Settings, ProjectId, Engines, Models, Inspection, Offers, Sizing]
 PRICES = "instance_prices"
-IN_TABLE = {row["answer"]: row for row in CATALOG["settings"].values() if "answer" in row}
 FORMS = {**{name: pattern.pattern for name, pattern in PATTERNS.items()}, **patterns(CATALOG["settings"])}
 OWN_SETTINGS = {name: row for name, row in CATALOG["settings"].items() if "answer" not in row}
-ENVIRONMENT = Environment(extensions=EXTENSIONS, undefined=StrictUndefined, autoescape=False)
-CHECKS = Answers(ENVIRONMENT)
-CHECKS.questions = QUESTIONS
-
-# Which model it is, is left to Copier; so are whether it fits on an instance, and what its file tells.
-FOUND = "model_found"
-UNKNOWN = {"model_shape": None, FOUND: None}
-
 # Questions whose default depends on whether another one is answered, and that other one.
 IMPLIED = {
     name: match[1]
@@ -287,123 +263,9 @@ def merged(boxes: list[Box]) -> list[Box]:
     return boxes
 
 
-def outcomes_of(name: str) -> dict[str, list[Any] | None]:
-    """The values that a question takes, by the answers that it looks at (as JSON); None where it is not asked."""
-    found: dict[str, list[Any] | None] = {}
-    governors = governors_of(name)
-    for answers in itertools.product(*(candidates(governor) for governor in governors)):
-        combination = dict(zip(governors, answers, strict=True))
-        if context := combined(combination):
-            hidden = CHECKS.is_hidden(name, context) and not looks_at_free_answers(name, "when")
-            found[json.dumps(combination)] = None if hidden else accepted(name, context)
-    return found
-
-
-def combined(combination: Values) -> Values | None:
-    """All answers and computed values with these answers; None where they don't go together."""
-    try:
-        context = values(combination)
-    except UndefinedError:  # such as the image of a web application for a generative model
-        return None
-    together = all(context[name] == answer for name, answer in combination.items())
-    return context if together and not problems(context, [*combination]) else None
-
-
-def problems(context: Values, names: list[str]) -> list[str]:
-    """The questions among these whose answers are refused."""
-    return [name for name in names if CHECKS.problem(name, context[name], context)]
-
-
-def accepted(name: str, context: Values) -> list[Any]:
-    """The candidates that a question takes; those of a free text stand for its form."""
-    tried = candidates(name)
-    if ASKED[name].get("multiselect"):
-        return [value for value in tried if not CHECKS.problem(name, [value], context)]
-    if not is_finite(name) or looks_at_free_answers(name, "validator"):
-        return tried
-    return [value for value in tried if not CHECKS.problem(name, value, context)]
-
-
-def looks_at_free_answers(name: str, key: str) -> bool:
-    """Whether a rule depends on answers that can't be listed: such a rule is left to Copier."""
-    return any(other in ASKED and not is_finite(other) for other in looked_at(name, (key,)) - {name})
-
-
 def union(outcomes: Any) -> list[Any]:
     """All values that are in any of the outcomes, in the order of the first that has them."""
     return list(dict.fromkeys(value for accepted in outcomes for value in accepted or []))
-
-
-def is_finite(name: str) -> bool:
-    """Whether all answers to the question can be listed."""
-    return ASKED[name]["type"] == "bool" or bool(candidates(name))
-
-
-@functools.cache
-def candidates(name: str) -> list[Any]:
-    """The values that might be answers: the question's choices, or those of its row in the table of settings."""
-    question = ASKED[name]
-    if question["type"] == "bool":
-        return [True, False]
-    if "choices" in question:
-        governors = governors_of(name, "choices")
-        given = (
-            dict(zip(governors, answers, strict=True)) for answers in itertools.product(*map(candidates, governors))
-        )
-        contexts = filter(None, map(combined, given))
-        return list(dict.fromkeys(value for context in contexts for value in CHECKS.choices(name, context)))
-    return list(CATALOG.get(IN_TABLE.get(name, {}).get("choices", ""), []))
-
-
-@functools.cache
-def governors_of(name: str, *keys: str) -> list[str]:
-    """The questions with choices whose answers a question's rules look at, also by way of others, in their order."""
-    seen: set[str] = set()
-    ahead = looked_at(name, keys or ("when", "choices", "validator")) - {name, FOUND}
-    while ahead:
-        other = ahead.pop()
-        seen.add(other)
-        keys = ("default",) if is_computed(QUESTIONS[other]) else ("when", "choices")
-        ahead |= looked_at(other, keys) - seen - {FOUND}
-    return [other for other in ASKED if other in seen - {name} and is_choice(other)]
-
-
-@functools.cache
-def looked_at(name: str, keys: tuple[str, ...]) -> set[str]:
-    """The other questions and computed values in the expressions of one."""
-    source = " ".join(str(QUESTIONS[name].get(key, "")) for key in keys)
-    return meta.find_undeclared_variables(ENVIRONMENT.parse(source)) & set(QUESTIONS)
-
-
-def is_choice(name: str) -> bool:
-    """Whether the question takes one of a few answers."""
-    return QUESTIONS[name]["type"] == "bool" or (
-        "choices" in QUESTIONS[name] and not QUESTIONS[name].get("multiselect")
-    )
-
-
-def values(given: Values) -> Values:
-    """All answers and computed values, where these are given and the others have their default."""
-    context: Values = {"catalog": CATALOG, "_folder_name": "my-model", "_given": given}
-    for name, question in QUESTIONS.items():
-        hidden = is_computed(question) or CHECKS.is_hidden(name, context)
-        context[name] = given[name] if name in given and not hidden else default(name, context)
-    return context
-
-
-def default(name: str, context: Values) -> Any:
-    """A question's default as Copier would record it."""
-    if name in UNKNOWN:
-        return UNKNOWN[name]
-    question = QUESTIONS[name]
-    rendered = CHECKS.render(question["default"], context)
-    if question["type"] == "bool":
-        return rendered.lower() in YES
-    if question["type"] in ("int", "json"):
-        return json.loads(rendered)
-    if question["type"] == "yaml":
-        return as_mapping(rendered)
-    return as_list(rendered) if question.get("multiselect") else rendered
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Offers the catalog to every question, path and file of the template, as `catalog`."""
+"""Offers the catalog to every question, path and file of the template, and to the other extensions, as `catalog`."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Context(ContextHook):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         # Copier makes a Jinja environment per run, and calls the hook for every string that it renders.
-        self._catalog = load_catalog()
+        environment.extend(catalog=load_catalog())
 
     def hook(self, context: dict[str, Any]) -> None:
         """Add the catalog to the context, in place."""
-        context["catalog"] = self._catalog
+        context["catalog"] = self.environment.catalog  # type: ignore[attr-defined]  # see __init__

@@ -11,7 +11,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from extensions.answers import AMBIENT, PREFIX, is_computed, load_questions
-from extensions.context import load_catalog
+from extensions.context import Context, load_catalog
 from extensions.inspection import Inspection
 from extensions.patterns import Patterns
 from extensions.settings import Settings
@@ -44,7 +44,9 @@ OTHER_ANSWERS = [
 
 Question = dict[str, Any]
 
-ENVIRONMENT = Environment(extensions=[Patterns, Settings, Inspection], undefined=StrictUndefined, autoescape=False)
+ENVIRONMENT = Environment(
+    extensions=[Context, Patterns, Settings, Inspection], undefined=StrictUndefined, autoescape=False
+)
 
 
 def main() -> None:

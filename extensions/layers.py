@@ -7,18 +7,15 @@ servers share is a layer that their rows in the catalog name in `layers`.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from copier_template_extensions import ContextHook
 from jinja2 import Environment
 
 TEMPLATE = Path(__file__).parents[1] / "template"
-CATALOG = Path(__file__).with_name("catalog")
 FOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 # Of these questions each choice switches on the layer of its name; the second ones are for predictive models only.
@@ -39,15 +36,8 @@ class Layers(ContextHook):
     def hook(self, context: dict[str, Any]) -> None:
         """Add a variable for each layer to the context, in place."""
         if {*CHOICES, *PREDICTIVE_CHOICES, "include_tests", "test_types", "renovate"} <= context.keys():
-            on = switched_on(context)
+            on = switched_on(context, self.environment.catalog)  # type: ignore[attr-defined]  # by Context
             context.update({name: "." if name in on else "" for name in self._folders})
-
-
-@functools.cache
-def _shared_layers(table: str) -> dict[str, list[str]]:
-    """The layers that each row of a table, a framework or a server, brings beside its own."""
-    rows = yaml.safe_load((CATALOG / f"{table}.yml").read_text(encoding="utf-8"))
-    return {name: row.get("layers", []) for name, row in rows.items()}
 
 
 def folders(template: Path = TEMPLATE) -> Iterator[str]:
@@ -58,15 +48,15 @@ def folders(template: Path = TEMPLATE) -> Iterator[str]:
             yield from folders(path)
 
 
-def switched_on(answers: Mapping[str, Any]) -> set[str]:
+def switched_on(answers: Mapping[str, Any], catalog: Mapping[str, Any]) -> set[str]:
     """The layers that belong to these answers, whether they have a folder or not."""
     chosen = {"project", *(answers[question] for question in CHOICES)}
-    chosen.update(_shared_layers("model_servers").get(answers["model_server"], []))
+    chosen.update(catalog["model_servers"][answers["model_server"]].get("layers", []))
     if answers["renovate"]:
         chosen.add(RENOVATE)
     if answers["model_kind"] == "predictive":
         chosen.update(answers[question] for question in PREDICTIVE_CHOICES)
-        chosen.update(_shared_layers("frameworks")[answers["framework"]])
+        chosen.update(catalog["frameworks"][answers["framework"]].get("layers", []))
         if answers["include_tests"]:
             chosen.update([TESTS, *answers["test_types"]])
     return {name.replace("-", "_") for name in chosen}

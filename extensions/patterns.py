@@ -50,7 +50,7 @@ PATTERNS = {
 
 
 class Patterns(Extension):
-    """Adds a test for each pattern above, such as `project_name`, and the filters below."""
+    """Adds a test for each pattern above, such as `model_id`, and the filters below."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)

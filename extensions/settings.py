@@ -13,13 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import Environment
 from jinja2.ext import Extension
 
 LIB = Path(__file__).parents[1] / "template" / "{{project}}" / "do" / "lib"
 
-TABLE = Path(__file__).parent / "catalog" / "settings.yml"
 
 Row = dict[str, Any]
 Table = dict[str, Row]
@@ -68,10 +66,9 @@ class Settings(Extension):
         environment.filters["compute_type"] = compute_type
         environment.filters["setting_text"] = values.as_text
         environment.filters["did_you_mean"] = values.did_you_mean
-        table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
-        for answer, pattern in patterns(table).items():
+        for answer, pattern in patterns(environment.catalog["settings"]).items():  # type: ignore[attr-defined]  # by Context
             environment.tests[answer] = lambda value, pattern=pattern: bool(re.fullmatch(pattern, value))
-        environment.extend(secret_problem=values.secret_problem, settings_table=table)
+        environment.extend(secret_problem=values.secret_problem)
 
 
 def patterns(table: Table) -> dict[str, str]:

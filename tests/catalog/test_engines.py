@@ -14,7 +14,7 @@ from jinja2 import Environment
 
 from extensions import document_engines
 from extensions.answers import load_questions
-from extensions.context import load_catalog
+from extensions.context import Context, load_catalog
 from extensions.engines import engine_settings, image_name, option_problem
 from extensions.patterns import Patterns, with_settings_for
 from extensions.settings import Settings
@@ -212,7 +212,10 @@ def test_name_of_the_image_is_short_enough_for_sagemaker(engine: str) -> None:
 )
 def test_a_parser_that_the_engine_lacks_is_refused(engine: str, answer: str, value: str, line: str) -> None:
     found = option_problem(
-        Environment(extensions=[Patterns, Settings]), value, ENGINES[engine]["settings"][answer], OPTIONS[engine]
+        Environment(extensions=[Context, Patterns, Settings]),
+        value,
+        ENGINES[engine]["settings"][answer],
+        OPTIONS[engine],
     )
 
     assert found.startswith(line) if line else found == ""

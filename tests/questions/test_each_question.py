@@ -389,7 +389,7 @@ def test_refuses_an_answer_without_effect_and_says_what_it_needs(
 def test_answers_switch_their_layers(
     ask: Callable[..., Answers], given: Answers, on: list[str], off: list[str]
 ) -> None:
-    layers = switched_on(ask(**given))
+    layers = switched_on(ask(**given), CATALOG)
 
     assert {*on} <= layers
     assert layers.isdisjoint(off)

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from extensions.answers_schema import CHECKS, values
+from extensions.combinations import CHECKS, values
 from tests.questions.test_each_question import BAD, NEEDED, QUESTIONS
 from tests.repository.test_answers_schema import LEFT_TO_COPIER
 

@@ -20,7 +20,8 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from extensions.answers_schema import ASKED, POLICY_SCHEMA
+from extensions.answers_schema import POLICY_SCHEMA
+from extensions.combinations import ASKED
 from extensions.policy import Policy, read_policy
 from tests.questions.conftest import Answers, TemplateRepository
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extensions.context import load_catalog
 from extensions.layers import switched_on
 from tests.conftest import ROOT
 from tests.questions.conftest import Answers
+from tests.renders.answers import CATALOG
 
 RunCopier = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -49,15 +49,15 @@ def test_f_1_3_role_may_have_a_path_and_any_partition(
 
 def test_f_1_4_no_answer_is_passed_over(ask: Callable[..., Answers], refusal: Callable[..., str]) -> None:
     """F.1-4: --include-testing=false, --test-types and unknown options had no effect and no message."""
-    assert "tests" not in switched_on(ask(include_tests="false"))
-    assert "local_model_server" not in switched_on(ask(test_types="[local-model-cli]"))
+    assert "tests" not in switched_on(ask(include_tests="false"), CATALOG)
+    assert "local_model_server" not in switched_on(ask(test_types="[local-model-cli]"), CATALOG)
     assert refusal(codebuild_project_name="x").startswith("unknown answer 'codebuild_project_name'")
 
 
 def test_f_1_5_any_instance_type_is_given_by_its_name(ask: Callable[..., Answers]) -> None:
     """F.1-5: ml.m5.xlarge needed two options, and ml.p6-b200.48xlarge was no instance type."""
     assert ask(instance_type="ml.m5.xlarge")["instance_type"] == "ml.m5.xlarge"
-    assert "ml.p6-b200.48xlarge" in load_catalog()["instances"]
+    assert "ml.p6-b200.48xlarge" in CATALOG["instances"]
 
 
 def test_f_1_6_any_region_may_be_in_the_environment(
@@ -121,4 +121,4 @@ def test_f_1_19_every_test_type_switches_its_own_layer(ask: Callable[..., Answer
     """F.1-19: test types were asked and recorded, and changed nothing."""
     layers = {"local_model_cli", "local_model_server", "hosted_model_endpoint"}
 
-    assert layers & switched_on(ask(test_types=[test_type])) == {test_type.replace("-", "_")}
+    assert layers & switched_on(ask(test_types=[test_type]), CATALOG) == {test_type.replace("-", "_")}

@@ -57,7 +57,7 @@ def every_combination() -> Iterator[set[str]]:
         kind = answers["model_kind"]
         rows = (CATALOG[table][answers[question]] for question, table in zip(questions, tables, strict=True))
         if all(kind in row.get("kinds", [kind]) for row in rows):
-            yield switched_on({**answers, "test_types": [*CATALOG["test_types"]]})
+            yield switched_on({**answers, "test_types": [*CATALOG["test_types"]]}, CATALOG)
 
 
 def test_no_two_layers_that_can_be_on_together_provide_one_path() -> None:

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, StrictUndefined
 
-from extensions import answers_schema
+from extensions import answers_schema, combinations
 from extensions.answers import Answers
-from extensions.answers_schema import ASKED, CATALOG, EXTENSIONS, QUESTIONS
+from extensions.combinations import ASKED, CATALOG, EXTENSIONS, QUESTIONS
 from tests.conftest import ROOT
 from tests.questions.test_each_question import BAD, EVERY_CHOICE, EVERY_HOSTILE, GOOD, NEEDED, cases, others
 
@@ -31,11 +31,7 @@ LEFT_TO_COPIER: dict[str, list[Any]] = {
 }
 
 SAMPLES: dict[str, list[Any]] = {
-    **{
-        name: [*answers_schema.candidates(name), "no-such-answer", 7]
-        for name in ASKED
-        if answers_schema.is_finite(name)
-    },
+    **{name: [*combinations.candidates(name), "no-such-answer", 7] for name in ASKED if combinations.is_finite(name)},
     "aws_region": ["us-east-1", "eu-west-1", "mars-1"],
     "instance_type": ["ml.m5.large", "ml.m6g.large", "ml.g5.xlarge", "ml.g6e.xlarge", "m5.large"],
     "project_name": ["churn", "Churn", ""],
@@ -73,7 +69,7 @@ def is_accepted(answers: dict[str, Any]) -> bool:
         for name in QUESTIONS:
             checks.hook(context)
             given = name in answers
-            value = checks.as_recorded(name, answers[name]) if given else answers_schema.default(name, context)
+            value = checks.as_recorded(name, answers[name]) if given else combinations.default(name, context)
             context[name] = recorded[name] = value
         checks.hook(context)
     except UserMessageError:
@@ -142,10 +138,10 @@ def test_schema_and_questions_agree_on_any_sample(answers: dict[str, Any]) -> No
 
 @given(
     framework=st.sampled_from([*CATALOG["frameworks"]]),
-    model_format=st.sampled_from(answers_schema.candidates("model_format")),
+    model_format=st.sampled_from(combinations.candidates("model_format")),
     answers=st.fixed_dictionaries({}, optional={name: st.sampled_from([True, False]) for name in ["include_tests"]}),
     choices=st.fixed_dictionaries(
-        {}, optional={name: st.sampled_from(answers_schema.candidates(name)) for name in ["model_source", "build_with"]}
+        {}, optional={name: st.sampled_from(combinations.candidates(name)) for name in ["model_source", "build_with"]}
     ),
     governed=st.fixed_dictionaries(
         {}, optional={name: st.just(SAMPLES[name][0]) for name in ["model_path", "test_types", "train_sample"]}

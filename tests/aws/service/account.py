@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import boto3
@@ -104,13 +105,7 @@ class Account:
 
     def client(self, service: str, region: str = REGION) -> Any:
         """A client of the account that no test sees: to arrange and to look."""
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=f"http://{self.moto}",
-            aws_access_key_id="testing",
-            aws_secret_access_key=SECRET_KEY,
-        )
+        return _client(self.moto, service, region)
 
     def write_log(self, group: str, stream: str, lines: list[str], region: str = REGION) -> None:
         """Add lines to a log stream."""
@@ -204,3 +199,14 @@ class Account:
         if answer.status >= 500:
             self.wrong.append(f"moto can't do {call.name}: {answer.body[:300]!r}")
         return answer
+
+
+@cache  # making one takes longer than most calls
+def _client(moto: str, service: str, region: str) -> Any:
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=f"http://{moto}",
+        aws_access_key_id="testing",
+        aws_secret_access_key=SECRET_KEY,
+    )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 
 if TYPE_CHECKING:
@@ -258,5 +259,4 @@ def _exists(models: Any, name: str) -> bool:
 
 
 def _arn(call: Call, kind: str, name: str) -> str:
-    partition = "aws-cn" if call.region.startswith("cn-") else "aws-us-gov" if "-gov-" in call.region else "aws"
-    return f"arn:{partition}:sagemaker:{call.region}:123456789012:{kind}/{name.lower()}"
+    return f"arn:{partition(call.region)}:sagemaker:{call.region}:123456789012:{kind}/{name.lower()}"
