@@ -28,6 +28,7 @@ from tests.aws.service.protocols import Answer, Call, Request, ServiceError
 from tests.aws.service.quotas import Quotas
 from tests.aws.service.registry import Registry
 from tests.aws.service.scans import Scans
+from tests.aws.service.serverless import ProvisionedConcurrency
 
 ID = "123456789012"  # moto's
 REGION = "us-east-1"
@@ -65,6 +66,7 @@ class Account:
         self.builds = Builds(self)
         self.endpoints = Endpoints(self)
         self.layers = Layers(self.url)
+        self.provisioned_concurrency = ProvisionedConcurrency(self)
         self.quotas = Quotas()
         self.registry = Registry()
         self.scans = Scans()
@@ -75,6 +77,7 @@ class Account:
             self.builds,
             self.endpoints,
             self.layers,
+            self.provisioned_concurrency,
             self.quotas,
             self.registry,
             self.scans,
@@ -121,12 +124,18 @@ class Account:
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
     def put_image(
-        self, repository: str, tag: str, region: str = REGION, architecture: str = "amd64", salt: str = ""
+        self,
+        repository: str,
+        tag: str,
+        region: str = REGION,
+        architecture: str = "amd64",
+        salt: str = "",
+        size: int = 1,
     ) -> str:
         """Push an image; its digest."""
         config = {
             "mediaType": "application/vnd.docker.container.image.v1+json",
-            "size": 1,
+            "size": size,  # which moto takes for the image's
             "digest": self.layers.put_configuration(architecture),
         }
         manifest = {
@@ -178,8 +187,9 @@ class Account:
             refusal.times -= 1
             raise refusal.problem
         for fake in self._fakes:
-            if operation := getattr(fake, call.operation, None) if call.service == fake.service else None:
-                return protocols.answer(call, operation(call))
+            operation = getattr(fake, call.operation, None) if call.service == fake.service else None
+            if operation and (found := operation(call)) is not None:
+                return protocols.answer(call, found)
         return self._ask_moto(call, request)
 
     def _check(self, call: Call) -> None:

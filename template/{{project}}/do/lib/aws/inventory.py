@@ -13,6 +13,7 @@ from lib.aws import alarms, bucket, deployment, endpoint, logs, names, roles, sc
 from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
+from lib.target import capacity
 
 DELETED_AT_ONCE = 1000  # objects in one request to S3
 
@@ -74,17 +75,16 @@ def _autoscaling(aws: AwsClient) -> Iterator[Resource]:
         return
     found = endpoint.named(aws)
     if not found or names.is_ours(found.tag_list):
-        state = f"{target['MinCapacity']} to {target['MaxCapacity']} instances"
+        state = f"{target['MinCapacity']} to {target['MaxCapacity']} {capacity.UNIT}"
         # without tags of its own: it belongs to the endpoint of its name
-        yield Resource(
-            "autoscaling", target["ResourceId"], partial(scaling.disable, aws), names.tag_list(), _nothing, state
-        )
+        remove = partial(scaling.disable, aws, target)
+        yield Resource("autoscaling", target["ResourceId"], remove, names.tag_list(), _nothing, state)
 
 
 def _endpoint(aws: AwsClient) -> Iterator[Resource]:
     found = endpoint.named(aws)
     if found:
-        state = f"{found.status}, {found.instances} instances, {found.config}"
+        state = f"{found.status}, {found.size}, {found.config}"
         remove, mark = partial(deployment.remove, aws), partial(_mark_in_sagemaker, aws, found.arn)
         yield Resource("endpoint", names.project(), remove, found.tag_list, mark, state, found.created)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 Creates or updates the endpoint PROJECT_NAME from the image that do/push or do/submit put into ECR and the settings in
-do/config. If nothing has changed, it does nothing. If the new version returns errors or is slow, the update is rolled
-back, and the exit code is 1. Safe to re-run after an interruption.
+do/config. If nothing has changed, it does nothing. If the update fails, or an alarm of the deployment target watches it
+and trips, it is rolled back, and the exit code is 1. Safe to re-run after an interruption.
 
 examples:
   do/deploy
@@ -74,11 +74,11 @@ def bring_to(aws: AwsClient, target: DesiredState, taken: list[Step]) -> None:
 
     found = deployment.current_endpoint(aws)
     steps = deployment.steps(aws, target, found)
-    if deployment.starts_instances(target, found):
+    if deployment.starts_containers(target, found):
         memory.require()
         preflight.require_platform(aws, target.image_uri)
         preflight.note_vulnerabilities(aws, target.image_uri)
-        preflight.require_quota(aws, deployment.instances_needed(found))
+        preflight.require_quotas(aws, deployment.quotas_needed(found))
     taken += steps
     plan.carry_out(steps)
 

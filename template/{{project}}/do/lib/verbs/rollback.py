@@ -61,8 +61,9 @@ def go_back(aws: AwsClient, config: dict[str, Any]) -> None:
     if found.config == before:
         alarms.remove(aws, alarms.stale(aws, before))
         return
+    deployment.require_updatable(aws, config, found)
     say(f"to do: update the endpoint {names.project()} from {found.config} to {before}")
-    deployment.switch(aws, before, config["ProductionVariants"][0]["InitialInstanceCount"], found, watched=False)
+    deployment.switch(aws, config, found, watched=False)
 
 
 def previous(aws: AwsClient, found: Endpoint) -> dict[str, Any]:

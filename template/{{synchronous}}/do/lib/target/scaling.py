@@ -1,4 +1,4 @@
-"""By what autoscaling chooses the number of instances, see scaling.yml."""
+"""By what autoscaling chooses how much there is of the endpoint, see scaling.yml."""
 
 from __future__ import annotations
 
