@@ -34,9 +34,10 @@ def packages_of(project: Path) -> Path:
 
 
 def test_scikit_learn_models_are_answered_as_they_predict(project: Project) -> None:
+    boosting = project(framework="xgboost", model_format="ubj", model_server="fastapi")
     path = project(framework="sklearn", model_format="joblib", model_server="fastapi")
 
-    found = differences(path, "sklearn_models.py")
+    found = differences(path, "sklearn_models.py", packages_of(boosting))
 
     assert len(found) > 60
     assert {case: difference for case, difference in found.items() if difference} == {}

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from comparing import difference, plain, serve
+from comparing import csv_of, difference, labels_and_probabilities, plain, serve
 
 random = np.random.default_rng(0)
 N = 60
@@ -88,8 +89,9 @@ def compare(model: Any, rows: Any, suffix: str, **attributes: Any) -> str:
     saved = type(model)().load_model(file, format=suffix)  # JSON rounds the last digit of leaves
     names = model.feature_names_ if model.feature_names_[0] != "0" else None
     values = rows.astype(object).to_numpy().tolist() if isinstance(rows, pd.DataFrame) else rows.tolist()
-    predict = getattr(saved, attributes.get("output", "predict"))
-    return difference(serve(folder, **attributes), lambda part: predict(rows[part]), plain(values), names)
+    output = attributes.get("output", "predict")
+    asked = partial(labels_and_probabilities, saved) if output == "class_probabilities" else getattr(saved, output)
+    return difference(serve(folder, **attributes), lambda part: asked(rows[part]), plain(values), names)
 
 
 def results() -> Iterator[tuple[str, str]]:
@@ -97,14 +99,32 @@ def results() -> Iterator[tuple[str, str]]:
         for suffix in formats.split():
             yield f"{name}, {suffix}", compare(model, rows, suffix)
         if isinstance(model, cb.CatBoostClassifier):
-            yield f"{name}, probabilities", compare(model, rows, "cbm", output="predict_proba")
+            for output in ("predict_proba", "class_probabilities"):
+                yield f"{name}, {output}", compare(model, rows, "cbm", output=output)
     shops = cb.CatBoostRegressor(**QUICK, cat_features=CATEGORIES).fit(SHOPS, SALES)
     folder = Path(tempfile.mkdtemp())
     shops.save_model(folder / "model.cbm")
     for name, (row, words) in REFUSED.items():
         yield f"refuses {name}", refused(folder, row, words)
+    yield "booleans of CSV that may be text", booleans_of_csv()
     (folder / "model.cbm").write_bytes(b"notes")
     yield "refuses another file", refused(folder, [], "can't be loaded")
+
+
+def booleans_of_csv() -> str:
+    """What is answered in place of a refusal where a cell may be text or a boolean, or where an example tells which."""
+    folder = Path(tempfile.mkdtemp())
+    rows = SHOPS[["age"]].assign(open=random.choice([True, False], N))
+    model = cb.CatBoostRegressor(**QUICK, cat_features=["open"]).fit(rows, rows["open"] * 9 + rows["age"])
+    model.save_model(folder / "model.cbm")
+    body, asked = csv_of(rows[:9].to_numpy(dtype=object).tolist()), rows[:9].to_dict("records")
+    try:
+        return f"{serve(folder)(body, 'text/csv')} in place of a refusal"
+    except Exception as error:
+        if "CSV doesn't tell what column open holds" not in str(error):
+            return str(error)
+    seen, wanted = serve(folder, example=asked)(body, "text/csv"), model.predict(rows[:9]).tolist()
+    return "" if seen == wanted else f"{seen} in place of {wanted}"
 
 
 REFUSED: dict[str, tuple[list[Any], str]] = {

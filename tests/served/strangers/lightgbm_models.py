@@ -11,6 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sklearn import pipeline, preprocessing
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from comparing import difference, plain, serve
+from comparing import difference, labels_and_probabilities, plain, serve
 
 random = np.random.default_rng(0)
 N = 200
@@ -123,9 +124,10 @@ def compare(model: Any, rows: Any, suffix: str, **attributes: Any) -> str:
         (folder / "model.pkl").write_bytes(pickle.dumps(model))
     else:
         joblib.dump(model, folder / "model.joblib")
-    answer, output = serve(folder, **attributes), attributes.get("output", "predict")
+    output = attributes.get("output", "predict")
+    asked = partial(labels_and_probabilities, model) if output == "class_probabilities" else getattr(model, output)
     values, names = values_of(rows)
-    return difference(answer, lambda part: getattr(model, output)(rows[part]), values, names)
+    return difference(serve(folder, **attributes), lambda part: asked(rows[part]), values, names)
 
 
 def results() -> Iterator[tuple[str, str]]:
@@ -135,7 +137,8 @@ def results() -> Iterator[tuple[str, str]]:
     for name, model, rows in estimators():
         yield f"{name}, joblib", compare(model, rows, "joblib")
         if isinstance(model, lgb.LGBMClassifier):
-            yield f"{name}, probabilities", compare(model, rows, "pkl", output="predict_proba")
+            for output in ("predict_proba", "class_probabilities"):
+                yield f"{name}, {output}", compare(model, rows, "pkl", output=output)
     ordered = lgb.train(TRAINED, lgb.Dataset(ORDERED, SALES), 8)
     yield "ordered categories", compare(ordered, ORDERED, "txt", category_columns=("store", "city", "zip"))
     for name, (file, content, words) in REFUSED.items():

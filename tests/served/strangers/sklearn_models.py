@@ -16,14 +16,17 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+import xgboost as xgb
 from scipy import sparse
 from sklearn import (
+    calibration,
     cluster,
     compose,
     covariance,
     discriminant_analysis,
     dummy,
     ensemble,
+    frozen,
     gaussian_process,
     isotonic,
     linear_model,
@@ -46,7 +49,7 @@ from sklearn.impute import KNNImputer, SimpleImputer
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from comparing import difference, plain, serve
+from comparing import csv_of, difference, plain, serve
 
 from serving import codecs, service
 from serving.errors import BadRequest
@@ -72,6 +75,7 @@ GAPS.loc[::7, "age"] = np.nan
 PRICE = FRAME.age * 2 + (FRAME.city == "Bern") * 3 + (FRAME.zip == 3000) - FRAME.member
 DATED = FRAME[["city"]].assign(joined=pd.to_datetime(random.choice(["2024-01-05", "2022-07-01"], N)))
 TEXTS = [f"{word} day {i % 3}" for i, word in enumerate(["good", "bad", "fine", "awful"] * 30)]
+POSTAL = FRAME.assign(zip=FRAME.zip.map({8001: "08001", 3000: "3000", 1200: "1200"}))  # text of digits
 BIG = np.array([2**53, 2**53 + 1] * 60).reshape(-1, 1)
 
 
@@ -99,6 +103,10 @@ def in_lower_case(texts: Any) -> list[str]:
     return [text.lower() for text in texts]
 
 
+def as_they_are(words: list[str]) -> list[str]:
+    return words
+
+
 class Old(BaseEstimator, TransformerMixin):
     """A transformer of the owner's, which tells nothing of its columns and finds them by their names."""
 
@@ -117,6 +125,28 @@ class First(BaseEstimator, RegressorMixin):
 
     def predict(self, rows: Any) -> list[float]:
         return [float(row[0]) for row in np.asarray(rows)]
+
+
+class Rare(BaseEstimator, TransformerMixin):
+    """An encoder of the owner's, which tells nothing of its columns and puts rare values together."""
+
+    def fit(self, rows: pd.DataFrame, target: Any = None) -> Rare:
+        self.kept_ = {name: rows[name].value_counts().index[0] for name in rows}
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> Any:
+        return np.column_stack([rows[name] == kept for name, kept in self.kept_.items()])
+
+
+class Ranges(BaseEstimator, RegressorMixin):
+    """An estimator of the owner's, which answers with a frame."""
+
+    def fit(self, rows: pd.DataFrame, target: Any) -> Ranges:
+        self.n_features_in_, self.feature_names_in_ = rows.shape[1], np.array(rows.columns, dtype=object)
+        return self
+
+    def predict(self, rows: Any) -> Any:
+        return pd.DataFrame({"low": rows["age"] - 1, "high": rows["age"] + 1})
 
 
 def typed_models() -> Iterator[tuple[str, Any, pd.DataFrame | list[Any] | np.ndarray]]:
@@ -202,6 +232,22 @@ def typed_models() -> Iterator[tuple[str, Any, pd.DataFrame | list[Any] | np.nda
         cv=3,
     )
     yield "stacking over pipelines", stacked.fit(FRAME, LABELS), FRAME
+    postal = columns((one_hot(), ["city", "zip"]), ("passthrough", ["age"]))
+    by_post = pipeline.make_pipeline(postal, tree.DecisionTreeClassifier(random_state=0)).fit(POSTAL, LABELS)
+    frozen_model = calibration.CalibratedClassifierCV(frozen.FrozenEstimator(by_post)).fit(POSTAL, LABELS)
+    yield "calibration of a frozen pipeline, with text of digits", frozen_model, POSTAL
+    both = ensemble.VotingClassifier([("a", by_post), ("b", by_post)], voting="soft").fit(POSTAL, LABELS)
+    yield "voting, with text of digits", both, POSTAL
+    union = pipeline.FeatureUnion([("a", postal), ("b", columns((preprocessing.StandardScaler(), ["income"])))])
+    yield "a union, with text of digits", pipeline.make_pipeline(union, linear_model.Ridge()).fit(POSTAL, PRICE), POSTAL
+    labels = np.column_stack([LABELS, FRAME.city]).astype(object)
+    yield "two labels with text of digits", multioutput.MultiOutputClassifier(by_post).fit(POSTAL, labels), POSTAL
+    split = pipeline.make_pipeline(TfidfVectorizer(analyzer=as_they_are), linear_model.LogisticRegression())
+    yield "words that the owner split", split.fit([text.split() for text in TEXTS], LABELS), [t.split() for t in TEXTS]
+    categories = FRAME[["zip", "age"]].assign(zip=FRAME.zip.astype("category"))
+    boosted = xgb.XGBClassifier(n_estimators=5, enable_categorical=True).fit(categories, LABELS == "up")
+    yield "XGBoost's classifier with categories", boosted, categories
+    yield "a frame of the owner's code", Ranges().fit(FRAME[["age"]], PRICE), FRAME[["age"]]
     words = pipeline.make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()).fit(TEXTS, LABELS)
     yield "raw texts", words, TEXTS
     in_frame = FRAME.assign(note=TEXTS)
@@ -312,7 +358,7 @@ def compare(model: Any, rows: Any) -> str:
         found = difference(serve(folder), lambda part: dense(model.predict(rows[part])), plain(rows), None)
         return found or other_outputs(folder, model, rows[:7], plain(rows[:7]))
     values = json.loads(rows.to_json(orient="values", double_precision=15, date_format="iso", date_unit="s"))
-    found = difference(serve(folder), lambda part: model.predict(rows[part]), values, list(rows.columns))
+    found = difference(serve(folder), lambda part: dense(model.predict(rows[part])), values, list(rows.columns))
     return found or other_outputs(folder, model, rows[:7], values[:7])
 
 
@@ -348,6 +394,8 @@ def expected_of(model: Any, output: str, rows: Any) -> Any:
 
 
 def dense(answers: Any) -> Any:
+    if isinstance(answers, pd.DataFrame):
+        return answers.to_dict("records")
     return answers.toarray() if hasattr(answers, "toarray") else answers
 
 
@@ -369,7 +417,26 @@ def by_place(rows: list[Any]) -> str:
     return ""
 
 
+def digits_of_csv() -> str:
+    """What is answered in place of a refusal where a cell may be text or a number, or where an example tells which."""
+    folder = Path(tempfile.mkdtemp())
+    asked = POSTAL[["zip", "age"]].drop_duplicates("zip")
+    rare = columns((Rare(), ["zip"]), ("passthrough", ["age"]))
+    model = pipeline.make_pipeline(rare, linear_model.Ridge()).fit(POSTAL[["zip", "age"]], PRICE)
+    joblib.dump(model, folder / "model.joblib")
+    body = csv_of(asked.to_numpy(dtype=object).tolist())
+    try:
+        return f"{serve(folder)(body, codecs.CSV)} in place of a refusal"
+    except BadRequest as error:
+        if "CSV doesn't tell what column zip holds" not in str(error):
+            return str(error)
+    seen = serve(folder, example=asked.to_dict("records"))(body, codecs.CSV)
+    wanted = model.predict(asked).tolist()
+    return "" if seen == wanted else f"{seen} in place of {wanted}"
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     found = {name: compare(model, rows) for name, model, rows in (*typed_models(), *numeric_models())}
-    print(json.dumps({**found, "rows that can't be matched": by_place(FRAME[["age", "zip"]].to_numpy().tolist())}))
+    found["rows that can't be matched"] = by_place(FRAME[["age", "zip"]].to_numpy().tolist())
+    print(json.dumps({**found, "digits of CSV that may be text": digits_of_csv()}))
