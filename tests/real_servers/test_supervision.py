@@ -12,8 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.served import raw
-from tests.served.conftest import Project, serving
+from tests.real_servers import raw
+from tests.real_servers.conftest import Project, serving
 
 ROW = [1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15]
 SLOW_PREDICT = """

@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.served.conftest import Project, Server, run, serving
+from tests.real_servers.conftest import Project, Server, run, serving
 
 ROWS = [[1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15], [0, 0.35, 0.265, 0.09, 0.2255, 0.0995, 0.0485, 0.07]]
 BOTH = ["flask", "fastapi"]

@@ -18,8 +18,8 @@ import yaml
 from tests.conftest import ROOT
 from tests.exhaustive import first_of_each
 from tests.programs import UV, uv
-from tests.served.conftest import Project, serving
-from tests.served.test_strangers import packages_of
+from tests.real_servers.conftest import Project, serving
+from tests.real_servers.test_strangers import packages_of
 
 PAGE = ROOT / "docs/your-own-model.md"
 SECTION = re.compile(r"^## (\d+\. .*)\n((?:(?!^## ).*\n)*)", re.MULTILINE)

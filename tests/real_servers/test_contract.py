@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.exhaustive import exhaustive, first_of_each
+from tests.real_servers.conftest import Project, Server, run
 from tests.renders.answers import CATALOG, fitting
-from tests.served.conftest import Project, Server, run
 
 SERVERS = fitting("model_servers", "predictive")
 # every format, behind each web application in turn; every framework behind all of them

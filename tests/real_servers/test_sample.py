@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served.conftest import Project, run
+from tests.real_servers.conftest import Project, run
 
 
 @pytest.mark.parametrize(("framework", "model_format"), [("sklearn", "joblib"), ("xgboost", "ubj")])

@@ -21,8 +21,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.programs import uv
-from tests.served import raw
-from tests.served.conftest import Server
+from tests.real_servers import raw
+from tests.real_servers.conftest import Server
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1500"))

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.exhaustive import exhaustive
 from tests.programs import uv
-from tests.served.conftest import WHEELS, Project
+from tests.real_servers.conftest import WHEELS, Project
 
 PAGE = (ROOT / "docs/onnx.md").read_text()
 SECTION = re.compile(r"^## (.+?)\n.*?```\npip install (.+?)\n```\n\n```python\n(.+?)```", re.MULTILINE | re.DOTALL)
@@ -141,7 +141,7 @@ def test_an_export_is_answered_as_the_original_model_answers(project: Project, t
     python = environment(tmp_path / "training", packages)
     run(python, tmp_path, "".join([ROWS, MODELS[title], script, KEEP, CHECK if is_matrix else ""]))
     printed = run(
-        path / ".venv/bin/python", tmp_path, SERVE, str(ROOT / "tests/served/strangers"), PYTHONPATH=str(path)
+        path / ".venv/bin/python", tmp_path, SERVE, str(ROOT / "tests/real_servers/strangers"), PYTHONPATH=str(path)
     )
 
     answers = [_first(answer) for answer in json.loads(printed.splitlines()[-1])]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.served.conftest import Project, Server, serving
+from tests.real_servers.conftest import Project, Server, serving
 
 STRANGERS = Path(__file__).with_name("strangers") / "tensorflow_models.py"
 CASES = [

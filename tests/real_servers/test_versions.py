@@ -13,7 +13,7 @@ import pytest
 
 from tests.exhaustive import first_of_each
 from tests.programs import UV, uv
-from tests.served.conftest import run, serving
+from tests.real_servers.conftest import run, serving
 
 SCRIPT = Path(__file__).parent / "strangers/older_sklearn.py"
 MODELS = ("columns", "gaps", "forest", "texts", "clusters")

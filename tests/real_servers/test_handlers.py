@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served.conftest import serving
+from tests.real_servers.conftest import serving
 
 ROW = [1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15]
 both = pytest.mark.parametrize("model_server", ["flask", "fastapi"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.exhaustive import exhaustive
-from tests.served.conftest import START_SECONDS, Project, serving
+from tests.real_servers.conftest import START_SECONDS, Project, serving
 
 SCRIPTS = Path(__file__).parent / "strangers"
 

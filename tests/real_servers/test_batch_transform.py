@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests import batch_driver
-from tests.served.conftest import Server
+from tests.real_servers.conftest import Server
 
 # the sample's eight features, as the server's other tests send them
 ROWS = [[1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15], [0, 0.53, 0.42, 0.135, 0.677, 0.2565, 0.1415, 0.21]] * 3

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.served.conftest import Project, serving
+from tests.real_servers.conftest import Project, serving
 
 ABALONE = Path(__file__).parents[2] / "template/{{sample}}/sample_model/abalone.data"
 
