@@ -110,10 +110,11 @@ def fetched(aws: AwsClient, name: str, file: Path) -> Path:
 
     bucket, target = names.bucket(aws.identity.account, aws.region), file.with_name(f"{file.name}.out")
     body = aws.read("s3", "GetObject", Bucket=bucket, Key=jobs.result_key(name, file))["Body"]
-    with target.open("wb") as results:
+    partial = target.with_name(f"{target.name}.partial")  # so that FILE.out is complete where there is one
+    with partial.open("wb") as results:
         for piece in body.iter_chunks():
             results.write(piece)
-    return target
+    return partial.replace(target)
 
 
 def stop(aws: AwsClient) -> int:
