@@ -32,7 +32,7 @@ test-containers: .venv/ready  ## build and check the images of all projects; nee
 	@$(BIN)/pytest tests/containers
 
 fuzz: .venv/ready  ## send 20,000 random requests and 10,000 made from the description to each web application
-	FUZZ_REQUESTS=20000 FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/served/test_fuzz.py
+	FUZZ_REQUESTS=20000 FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/real_servers/test_fuzz.py
 
 lint: .venv/ready  ## check the form and the types of all Python here; the tests check rendered projects
 	$(BIN)/ruff check

@@ -51,6 +51,9 @@ OLD_COPY, NEW_COPY = ".old_copy.", ".new_copy."
 # Variables that other tools use, too: a value that doesn't fit is ignored with a note, not refused.
 AMBIENT = {"AWS_REGION": "aws_region"}
 
+# In the condition of a question: the row of the catalog that an answer chooses, with the question of that answer.
+CATALOG_ROW = re.compile(r"catalog\.\w+\[(\w+)\]")
+
 YES = {"true", "yes", "on", "y", "t", "1"}
 NO = {"false", "no", "off", "n", "f", "0"}
 
@@ -171,7 +174,7 @@ class Answers(ContextHook):
         """Whether a project with these answers has a setting."""
         table = self.environment.catalog["settings"]  # type: ignore[attr-defined]  # see _find_policy
         needed = table[setting].get("only", {})
-        return all(context.get(question) == wanted for question, wanted in needed.items())
+        return all(context.get(question) in wanted for question, wanted in needed.items())
 
     def _replace_refused_default(self, name: str, context: Mapping[str, Any]) -> str:
         """Why the policy refuses a question's own default, which it replaces if it has another; else empty."""
@@ -295,8 +298,8 @@ class Answers(ContextHook):
         """Refuse an answer to a question that the other answers hide; a default is just ignored."""
         if name in context["_copier_conf"]["data"]:
             condition = self.questions[name]["when"].strip("{ }")
-            if "catalog" in condition:  # the catalog says which engines have such an option
-                condition = f"another model_server than {context['model_server']}"
+            if row := CATALOG_ROW.search(condition):  # the catalog says what goes with such an answer
+                condition = f"another {row[1]} than {context[row[1]]}"
             raise UserMessageError(f"answer '{name}' has no effect here: it needs {condition}")
         context["_copier_conf"]["settings"].defaults.pop(name, None)
 

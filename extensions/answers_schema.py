@@ -118,7 +118,8 @@ def setting_form(row: Json) -> Json:
         return {"type": ["integer", "string"], "minimum": first, "maximum": last, "pattern": number}
     if "choices" in row:
         names = row["choices"] if isinstance(row["choices"], list) else list(CATALOG[row["choices"]])
-        return {"anyOf": [{"enum": names}, {"type": "boolean"}]} if "true" in names else {"enum": names}
+        numbers = [int(name) for name in names if name.isdecimal()]
+        return {"anyOf": [{"enum": names}, {"type": "boolean"}]} if "true" in names else {"enum": [*names, *numbers]}
     repeated = f"(,({row['item']})){{0,{row['at_most'] - 1}}}" if "item" in row else ""
     pattern = f"({row.get('item') or row['pattern']}){repeated}".replace(r"\Z", "$")
     return {"type": "string", "pattern": f"^({'|' if row.get('default') == '' else ''}{pattern}){END}"}

@@ -40,8 +40,8 @@ CHECKS.questions = QUESTIONS
 IN_TABLE = {row["answer"]: row for row in CATALOG["settings"].values() if "answer" in row}
 
 # Which model it is, is left to Copier; so are whether it fits on an instance, and what its file tells.
-FOUND = "model_found"
-UNKNOWN = {"model_shape": None, FOUND: None}
+LEFT_OUT = {"model_found", "memory_options"}
+UNKNOWN: Values = {"model_shape": None, "draft_shape": None, "model_found": None, "memory_options": {}}
 
 
 def outcomes_of(name: str) -> dict[str, list[Any] | None]:
@@ -111,12 +111,12 @@ def candidates(name: str) -> list[Any]:
 def governors_of(name: str, *keys: str) -> list[str]:
     """The questions with choices whose answers a question's rules look at, also by way of others, in their order."""
     seen: set[str] = set()
-    ahead = looked_at(name, keys or ("when", "choices", "validator")) - {name, FOUND}
+    ahead = looked_at(name, keys or ("when", "choices", "validator")) - {name} - LEFT_OUT
     while ahead:
         other = ahead.pop()
         seen.add(other)
         keys = ("default",) if is_computed(QUESTIONS[other]) else ("when", "choices")
-        ahead |= looked_at(other, keys) - seen - {FOUND}
+        ahead |= looked_at(other, keys) - seen - LEFT_OUT
     return [other for other in ASKED if other in seen - {name} and is_choice(other)]
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from extensions.answers import load_questions
 from extensions.context import load_catalog
-from extensions.engines import image_name
-from extensions.sizing import GIB, Model, Workload, fit_on, memory_of_gpu, priced, recommended
+from extensions.engines import image_name, with_features
+from extensions.sizing import GIB, Model, Workload, fit_on, memory_of_gpu, priced, recommended, unusable_for
 
 DOCS = Path(__file__).parents[1] / "docs"
 CATALOG = load_catalog()
@@ -44,7 +45,9 @@ def pages() -> dict[Path, str]:
 def comparison() -> str:
     """The engines side by side."""
     rows = [[f"[{row['title']}]({name}.md)", row["what"], row["why"], row["limits"]] for name, row in ENGINES.items()]
-    return table(["Engine", "What it is", "Why", "Limits"], rows) + "\n## Tasks\n\n" + tasks()
+    parts = {"Tasks": tasks(), "Features": features(), "Compatibility": compatibility()}
+    sections = "".join(f"\n## {title}\n\n{text}" for title, text in parts.items())
+    return table(["Engine", "What it is", "Why", "Limits"], rows) + sections
 
 
 def tasks() -> str:
@@ -59,6 +62,47 @@ def tasks() -> str:
         for name, row in CATALOG["tasks"].items()
     ]
     return table(["`task`", "What the model does", "Engines", "Tried here with a real model"], rows)
+
+
+def features() -> str:
+    """Which engines do what an answer sets: the choices of engine_features.yml, and the answers that engines take."""
+    rows = [
+        [f"`{feature}={choice}`", row["what"], ", ".join(ENGINES[engine]["title"] for engine in row["settings"])]
+        for feature, choices in CATALOG["engine_features"].items()
+        for choice, row in choices.items()
+    ]
+    questions = load_questions(DOCS.parent)
+    rows += [
+        [
+            f"`{answer}`",
+            questions[answer]["help"].partition("?")[0] + "?",
+            ", ".join(row["title"] for row in ENGINES.values() if answer in row["settings"]),
+        ]
+        for answer in sorted({answer for row in ENGINES.values() for answer in row["settings"]})
+    ]
+    return table(["Answer", "What it does", "Engines"], rows)
+
+
+def compatibility() -> str:
+    """On which GPUs the image of each engine runs, by CUDA, with the machine image and the families of instances."""
+    rows = [
+        [
+            row["title"],
+            row["image"].get("cuda", "none"),
+            f"`{row['image']['ami']}`" if "ami" in row["image"] else "none",
+            families(row),
+        ]
+        for row in ENGINES.values()
+    ]
+    return table(["Engine", "CUDA", "`InferenceAmiVersion`", "Instance families"], rows)
+
+
+def families(engine: Row) -> str:
+    """The families of instances, such as ml.g6e, that an engine runs on."""
+    if "cuda" not in engine["image"]:
+        return "all without GPUs, with x86-64 or AWS's arm64 processors"
+    names = (name for name, row in CATALOG["instances"].items() if not unusable_for(row, None, engine, CATALOG))
+    return ", ".join(sorted({f"`{name.rpartition('.')[0]}`" for name in names}))
 
 
 def about(name: str, row: Row) -> str:
@@ -85,6 +129,12 @@ def image(row: Row) -> str:
 def settings(name: str, row: Row) -> str:
     """Which of an engine's options each answer sets."""
     rows = [[f"`{answer}`", shown(options)] for answer, options in row["settings"].items()]
+    rows += [
+        [f"`{feature}={choice}`", shown(options)]
+        for feature, choices in CATALOG["engine_features"].items()
+        for choice in choices
+        if (options := with_features({}, CATALOG["engine_features"], name, "ORGANIZATION/DRAFT", **{feature: choice}))
+    ]
     rows += [[f"`profile={profile}`", shown(facts["settings"][name])] for profile, facts in CATALOG["profiles"].items()]
     return table(["Answer", "Options in `serving/engine.yml`"], rows)
 

@@ -72,11 +72,14 @@ def settings() -> str:
 
 def section(name: str, row: dict[str, Any]) -> str:
     """What the page says about a setting."""
-    needs = " and ".join(f"`{question}={wanted}`" for question, wanted in row.get("only", {}).items())
-    takes = f"{row['range'][0]} to {row['range'][1]}" if "range" in row else offered(row)
+    needs = " and ".join(f"`{question}={'` or `'.join(wanted)}`" for question, wanted in row.get("only", {}).items())
+    targets = "".join(
+        f"; with `deploy_target={target}` {taken(row | own)}, default {default_of(row | own)}"
+        for target, own in row.get("for_target", {}).items()
+    )
     facts = {
-        "Takes": f"{takes} {row.get('unit', '')}".strip(),
-        "Default": default_of(row),
+        "Takes": taken(row),
+        "Default": default_of(row) + targets,
         "Why": row["why"],
         "Limits": row["limits"],
         "Only with": needs,
@@ -84,6 +87,12 @@ def section(name: str, row: dict[str, Any]) -> str:
     lines = "".join(f"- {title}: {fact}\n" for title, fact in facts.items() if fact)
     what = row["what"][0].upper() + row["what"][1:]
     return f"\n## {name}\n\n{what}.\n\n{lines}"
+
+
+def taken(row: dict[str, Any]) -> str:
+    """The values of a setting."""
+    takes = f"{row['range'][0]} to {row['range'][1]}" if "range" in row else offered(row)
+    return f"{takes} {row.get('unit', '')}".strip()
 
 
 def offered(row: dict[str, Any]) -> str:

@@ -33,6 +33,8 @@ POLICIES = {
 # the policies that have what one resource or another of all verbs says, and their layers
 APART = {
     "caller-async": "async",
+    "caller-batch": "batch",
+    "caller-bucket": "bucket",
     "caller-kms": "project",
     "caller-model-data": "project",
     "caller-model-package": "project",
@@ -79,9 +81,11 @@ def usages() -> dict[str, str]:
         shutil.copytree(ROOT, template, ignore=shutil.ignore_patterns(".*_cache", ".git", ".venv", "__pycache__"))
         options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": True, "skip_tasks": True}
         found: dict[str, str] = {}
-        for kind in ("generative", "predictive"):  # where both have a verb, the page is the predictive one's
-            project = Path(folder, kind, "project")
-            copier.run_copy(str(template), project, data={"project_name": "my-model", "model_kind": kind}, **options)
+        # where several have a verb, the page is the last one's
+        kinds: list[dict[str, str]] = [{"model_kind": "generative"}, {"deploy_target": "batch"}, {}]
+        for number, answers in enumerate(kinds):
+            project = Path(folder, str(number), "project")
+            copier.run_copy(str(template), project, data={"project_name": "my-model", **answers}, **options)
             verbs = (file for file in Path(project, "do").iterdir() if file.is_file() and not file.suffix)
             found |= {verb.name: _usage(verb) for verb in verbs}
         return dict(sorted(found.items()))

@@ -1,8 +1,8 @@
 """Offers a variable for each layer of template/: `.` if the answers switch it on, and empty if not.
 
 A layer is a folder named after a choice, such as {{fastapi}}. It is laid over the project if its variable is `.`, and
-left out if that is empty. A choice without a folder brings no files of its own. What several frameworks or
-servers share is a layer that their rows in the catalog name in `layers`.
+left out if that is empty. A choice without a folder brings no files of its own. What several frameworks,
+servers or targets share is a layer that their rows in the catalog name in `layers`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def switched_on(answers: Mapping[str, Any], catalog: Mapping[str, Any]) -> set[s
     """The layers that belong to these answers, whether they have a folder or not."""
     chosen = {"project", *(answers[question] for question in CHOICES)}
     chosen.update(catalog["model_servers"][answers["model_server"]].get("layers", []))
+    chosen.update(catalog["deploy_targets"][answers["deploy_target"]]["layers"])
     if answers["renovate"]:
         chosen.add(RENOVATE)
     if answers["model_kind"] == "predictive":

@@ -143,6 +143,8 @@ def shape(config: Row, weight_bytes: int) -> Row:
         "tied": bool(text.get("tie_word_embeddings", config.get("tie_word_embeddings", False))),
         "state_bytes": kinds.count(STATE) * state_bytes(text),
     }
+    if mtp_layers := text.get("num_nextn_predict_layers") or text.get("mtp_num_hidden_layers"):
+        row["mtp_layers"] = mtp_layers
     if text.get("model_type") in ENCODERS and not text.get("is_decoder"):
         row["encoder"] = True
     if text.get("kv_lora_rank"):

@@ -26,6 +26,9 @@ GIT_REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 # What an option of an engine may be called, or take as a name.
 OPTION_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+# a template beside engine.yml in the project, or a file in the container
+CHAT_TEMPLATE = re.compile(r"/?([A-Za-z0-9][A-Za-z0-9._-]*/)*[A-Za-z0-9][A-Za-z0-9._-]*\.jinja")
+
 TOKEN_COUNT = re.compile(r"[1-9][0-9]{2,6}")
 
 # Letters, digits, blanks and the signs of ordinary paths, on Windows too; nothing that means something to a shell.
@@ -42,6 +45,7 @@ PATTERNS = {
     "file_path": FILE_PATH,
     "model_id": MODEL_ID,
     "git_revision": GIT_REVISION,
+    "template_file": CHAT_TEMPLATE,
     "option_value": OPTION_VALUE,
     "token_count": TOKEN_COUNT,
     "package_version": PACKAGE_VERSION,
@@ -50,7 +54,7 @@ PATTERNS = {
 
 
 class Patterns(Extension):
-    """Adds a test for each pattern above, such as `project_name`, and the filters below."""
+    """Adds a test for each pattern above, such as `model_id`, and the filters below."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)

@@ -84,8 +84,9 @@ def settings_of(catalog: Mapping[str, Table], answers: Mapping[str, Any], comput
     rows = {}
     for name, row in catalog["settings"].items():
         unknown = row.get("computed") and computed[name] == ""  # such as the driver for an image without GPUs
-        if not unknown and all(answers[question] == wanted for question, wanted in row.get("only", {}).items()):
-            rows[name] = {key: row[key] for key in FOR_VERBS if key in row} | choices_of(row, catalog, answers)
+        if not unknown and all(answers[question] in wanted for question, wanted in row.get("only", {}).items()):
+            own = row | row.get("for_target", {}).get(answers["deploy_target"], {})
+            rows[name] = {key: own[key] for key in FOR_VERBS if key in own} | choices_of(own, catalog, answers)
             if row.get("computed"):
                 rows[name]["default"] = str(computed[name])
     return rows
@@ -97,7 +98,7 @@ def choices_of(row: Row, catalog: Mapping[str, Table], answers: Mapping[str, Any
         return {}
     if isinstance(row["choices"], list):
         return {"choices": row["choices"]}
-    architecture = catalog["instances"][answers["instance_type"]]["architecture"]
+    architecture = answers["architecture"]
     partition = catalog["regions"][answers["aws_region"]]["partition"]
     return {
         "choices": [
@@ -141,7 +142,7 @@ def _problem(name: str, value: Any, rows: Table, catalog: Mapping[str, Table]) -
     if "answer" in known[name]:
         return f"it is an answer: give {known[name]['answer']}"
     if name not in rows:
-        needs = " and ".join(f"{question}={wanted}" for question, wanted in known[name]["only"].items())
+        needs = " and ".join(f"{question}={' or '.join(wanted)}" for question, wanted in known[name]["only"].items())
         return f"it has no effect here: it needs {needs}"
     if not isinstance(value, (str, int, bool)):
         return "give a text or a number"

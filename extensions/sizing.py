@@ -29,7 +29,8 @@ REPACKED = {"mxfp4": 1.085}  # weights that kernels pad: 64.4 to 66.0 GiB of gpt
 LOADING = 1.0 * GIB  # CUDA itself, while weights are loaded
 HEADROOM = 1.05  # an instance that is recommended has room for the weights and this much more
 TENSOR_PARALLEL_SIZES = (1, 2, 4, 8)
-CACHE_BYTES = 2  # of each number in the KV cache, which is kept in 16 bits
+CACHE_BYTES = 2  # of each number in the KV cache, where it is kept in 16 bits
+BYTES_OF_A_DRAFT = 8  # while draft tokens are verified, for each entry of the vocabulary: a logit and a probability
 # Tokens that an engine computes at once where its profile doesn't say: vLLM's defaults for big GPUs and for others.
 BIG_GPU = 70 * GIB
 BATCH_TOKENS = {True: 8192, False: 2048}
@@ -90,6 +91,7 @@ class Model:
     parts: int = 0  # into how many parts its quantized layers can be cut between blocks; 0 for any number
     gguf_bytes: int = 0  # of its file in GGUF, in 4 bits, in a repository of its own
     encoder: bool = False  # whether it reads a text at once, and keeps nothing of it
+    mtp_layers: int = 0  # those among its files that propose the next tokens, and keep every token too
     gated: bool = False
 
     @property
@@ -106,16 +108,16 @@ class Model:
         kept = min(stored, 2 * self.vocab * self.hidden * (1 if self.tied else 2))
         return kept + (stored - kept) / 2 if quantization == "fp8" else stored
 
-    def cache_bytes_of_a_token(self) -> int:
+    def cache_bytes_of_a_token(self, number: float = CACHE_BYTES) -> float:
         """What the layers that keep every token keep of one, in bytes, on all GPUs together."""
-        return self.layers * self.cache_bytes_of_a_layer()
+        return self.layers * self.cache_bytes_of_a_layer(number)
 
-    def cache_bytes_of_a_layer(self) -> int:
-        """What one layer keeps of a token."""
-        return 0 if self.encoder else CACHE_BYTES * (self.mla_rank or 2 * self.kv_heads * self.head_dim)
+    def cache_bytes_of_a_layer(self, number: float = CACHE_BYTES) -> float:
+        """What one layer keeps of a token, where each number takes so many bytes."""
+        return 0 if self.encoder else number * (self.mla_rank or 2 * self.kv_heads * self.head_dim)
 
-    def cache_bytes_of_a_request(self, context: int, batch_tokens: int) -> int:
-        """What a request of this many tokens takes at most.
+    def cache_bytes_of_a_request(self, context: int, batch_tokens: int, number: float = CACHE_BYTES) -> float:
+        """What a request of this many tokens takes at most, where each number takes so many bytes.
 
         Layers with a window hold it and the tokens of a batch. vLLM keeps them in groups as large as that of the layers
         that keep every token, and pads the last group.
@@ -124,12 +126,12 @@ class Model:
         padded = -(-self.window_layers // group) * group
         held = min(context, self.sliding_window - 1 + batch_tokens)
         growing = self.layers * context + (padded * held if self.window_layers else 0)
-        return growing * self.cache_bytes_of_a_layer() + self.state_bytes
+        return growing * self.cache_bytes_of_a_layer(number) + self.state_bytes
 
-    def overhead(self, sequences: int, batch_tokens: int, degree: int) -> float:
+    def overhead(self, sequences: int, batch_tokens: int, degree: int, stages: int = 1) -> float:
         """What each GPU holds beside weights and cache, in bytes, for so many sequences and tokens in flight."""
         width = 3 * self.intermediate * max(1, self.experts) / degree + (4 + self.experts) * self.hidden
-        fixed = CUDA + (COLLECTIVES if degree > 1 else 0) + (EXPERTS if self.experts else 0)
+        fixed = CUDA + (COLLECTIVES if degree * stages > 1 else 0) + (EXPERTS if self.experts else 0)
         return fixed + BYTES_OF_A_LOGIT * sequences * self.vocab + BYTES_OF_AN_ACTIVATION * batch_tokens * width
 
     def kv_replication(self, degree: int) -> float:
@@ -160,19 +162,71 @@ class Workload:
     sequences: int  # that are answered at once, by the profile
     batch_tokens: int | None = None  # that are computed at once, where the profile says
     slots: int = 1  # requests for which the whole context is kept from the start
+    cache: Row = field(default_factory=dict)  # the row of its kv_cache_dtype in engine_features.yml
+    speculation: Row = field(default_factory=dict)  # the row of its speculative_decoding there
+    draft: Model | None = None  # that proposes tokens
+    pipeline_parallel: int = 1  # stages, each with a part of the layers
+    data_parallel: int = 1  # copies of the model
 
     def degrees(self, gpus: int) -> list[int]:
-        """Over how many of these GPUs the engine can split the model."""
+        """Over how many of these GPUs the engine can split the layers of the model, and those of its draft model."""
         if self.hardware.get("splits") == "layers":
             return [degree for degree in TENSOR_PARALLEL_SIZES if degree <= gpus]
-        return self.model.degrees(gpus)
+        possible = self.model.degrees(gpus)
+        return [degree for degree in possible if degree in self.draft.degrees(gpus)] if self.draft else possible
 
     def degree(self, gpus: int) -> int | None:
-        """Over how many of these GPUs the model is split; None where it can't be split as was asked."""
-        possible = self.degrees(gpus)
+        """Over how many GPUs each layer is split, where there are so many; None where that is not as was asked."""
+        possible = self.degrees(gpus // (self.pipeline_parallel * self.data_parallel))
         if self.tensor_parallel == "auto":
-            return possible[-1]
+            return possible[-1] if possible else None
         return int(self.tensor_parallel) if int(self.tensor_parallel) in possible else None
+
+    @property
+    def models(self) -> list[Model]:
+        """The model, and its draft model if there is one: both keep their part of every token."""
+        return [self.model, self.draft] if self.draft else [self.model]
+
+    @property
+    def largest_stage(self) -> float:
+        """The share of the layers in the largest stage of the pipeline."""
+        layers = (self.model.layers + self.model.window_layers) or 1
+        return -(-layers // self.pipeline_parallel) / layers
+
+    def weights_of(self, model: Model) -> float:
+        """The weights of the model or of its draft model, in bytes: an engine converts the first alone."""
+        return model.bytes_on_gpus("none" if model is self.draft else self.quantization)
+
+    def weights(self, degree: int, quantization: str) -> float:
+        """What each GPU holds of the weights in this form, in bytes; the first and last stage hold an embedding."""
+        model = self.model
+        whole = model.bytes_on_gpus(quantization)
+        embedding = min(whole, 2 * model.vocab * model.hidden)
+        part = whole if self.pipeline_parallel == 1 else (whole - embedding) * self.largest_stage + embedding
+        return (part + (self.draft.bytes_on_gpus("none") if self.draft else 0)) / degree
+
+    def cache_of_a_request(self, batch_tokens: int, degree: int) -> float:
+        """What each GPU keeps at most of a request of the whole context, in bytes."""
+        whole_layers = self.hardware.get("splits") == "layers"
+        number = self.cache.get("bytes", CACHE_BYTES)
+        kept = 0.0
+        for model in self.models:
+            request = model.cache_bytes_of_a_request(self.context, batch_tokens, number)
+            kept += request * (1.0 if whole_layers else model.kv_replication(degree)) / degree
+        return kept * self.largest_stage + self.cache_of_own_drafts(number, degree)
+
+    def cache_of_own_drafts(self, number: float, degree: int) -> float:
+        """What each GPU keeps of a request in the model's own layers that propose tokens, in bytes."""
+        if self.speculation.get("draft") != "own":
+            return 0.0
+        layer = self.model.cache_bytes_of_a_layer(number) * self.model.kv_replication(degree) / degree
+        return max(1, self.model.mtp_layers) * layer * self.context
+
+    def overhead(self, batch_tokens: int, degree: int) -> float:
+        """What each GPU holds beside weights and cache, in bytes."""
+        drafted = self.sequences * self.speculation.get("draft_tokens", 0)
+        fixed = self.model.overhead(self.sequences, batch_tokens, degree, self.pipeline_parallel)
+        return fixed + BYTES_OF_A_DRAFT * drafted * self.model.vocab
 
     @property
     def hardware(self) -> Row:
@@ -193,7 +247,7 @@ class Workload:
     def loaded(self, degree: int) -> float:
         """The weights that each GPU has to hold at some time, in bytes: some engines convert them only afterwards."""
         first = "none" if self.hardware.get("fp8") == "after-loading" else self.quantization
-        return self.model.bytes_on_gpus(first) / degree
+        return self.weights(degree, first)
 
     def unreadable(self) -> str:
         """Why the engine can't read the model's files; empty where it can."""
@@ -204,7 +258,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Fit:
-    """What each GPU holds, in bytes, and how many requests the cache of all has room for."""
+    """What each GPU holds, in bytes, and how many requests the cache of one copy of the model has room for."""
 
     degree: int
     memory: float  # that CUDA shows
@@ -216,19 +270,16 @@ class Fit:
 
 
 def fit(workload: Workload, memory: float, degree: int, room: float = 1.0, used: float = GPU_MEMORY_UTILIZATION) -> Fit:
-    """How a workload fits on `degree` GPUs with so many bytes of memory each, as CUDA shows it.
+    """How a workload fits on GPUs with so many bytes of memory each, as CUDA shows it; a layer is on `degree` of them.
 
     `room` is a factor on the weights, `used` the share of the memory that the engine takes.
     """
-    model = workload.model
     tokens = workload.batch_tokens or BATCH_TOKENS[memory >= BIG_GPU]
-    weights = model.bytes_on_gpus(workload.quantization) / degree
-    overhead = model.overhead(workload.sequences, tokens, degree)
+    weights = workload.weights(degree, workload.quantization)
+    overhead = workload.overhead(tokens, degree)
     free = memory * used - overhead - weights * room
     free = min(free, memory - LOADING - workload.loaded(degree))
-    replication = 1.0 if workload.hardware.get("splits") == "layers" else model.kv_replication(degree)
-    request = model.cache_bytes_of_a_request(workload.context, tokens) * replication / degree
-    requests = requests_in(free, request, workload.sequences)
+    requests = requests_in(free, workload.cache_of_a_request(tokens, degree), workload.sequences)
     return Fit(degree, memory, weights, overhead, free, requests, int(requests * workload.context))
 
 
@@ -245,7 +296,7 @@ def fit_in_memory(workload: Workload, memory: float, room: float = 1.0) -> Fit:
     width = model.vocab + 3 * model.intermediate + 4 * model.hidden
     overhead = SYSTEM + BYTES_OF_A_BUFFER * MICRO_BATCH * width
     free = memory * CPU_MEMORY_UTILIZATION - overhead - model.weight_bytes * room
-    requests = requests_in(free, model.cache_bytes_of_a_request(workload.context, MICRO_BATCH), workload.slots)
+    requests = requests_in(free, workload.cache_of_a_request(MICRO_BATCH, 1), workload.slots)
     return Fit(1, memory, model.weight_bytes, overhead, free, requests, int(requests * workload.context))
 
 
@@ -330,6 +381,8 @@ def unusable(instance: Row, workload: Workload, catalog: Catalog) -> str:
     if (lowest and capability < version(lowest)) or (highest and capability > version(highest)):
         title = workload.engine["title"]
         return f"{title} does not run {form} weights on {gpu} (compute capability {capability[0]}.{capability[1]})"
+    if (needed := workload.cache.get("lowest")) and capability < version(needed):
+        return f"a KV cache in {workload.cache['title']} needs compute capability {needed}, and {gpu} has less"
     return ""
 
 
@@ -363,10 +416,7 @@ def problem(workload: Workload, name: str, catalog: Catalog) -> str:
     instance = catalog["instances"][name]
     fitting = fit_on(workload, instance)
     if not fitting:
-        degree = workload.tensor_parallel
-        return (
-            f"tensor_parallel={degree} needs {degree} GPUs and {name} has {instance['gpus']}: take auto, or more GPUs"
-        )
+        return too_few_gpus(workload, name, instance["gpus"])
     if fitting.requests >= workload.slots:
         return ""
     form = workload.model.stored if workload.quantization == "none" else workload.quantization
@@ -382,6 +432,17 @@ def problem(workload: Workload, name: str, catalog: Catalog) -> str:
             lack += f" while {workload.engine['title']} loads them"
         lack += f"; {name} has {count}{fitting.memory / GIB:.0f} GiB"
     return f"{lack}; {alternatives(workload, catalog) or 'no instance type has room for it'}"
+
+
+def too_few_gpus(workload: Workload, name: str, gpus: int) -> str:
+    """Says how many GPUs the model can't be split over on an instance."""
+    copies = workload.pipeline_parallel * workload.data_parallel
+    degree = 1 if workload.tensor_parallel == "auto" else int(workload.tensor_parallel)
+    if copies == 1:
+        return f"tensor_parallel={degree} needs {degree} GPUs and {name} has {gpus}: take auto, or more GPUs"
+    asked = f"pipeline_parallel={workload.pipeline_parallel} and data_parallel={workload.data_parallel}"
+    asked += "" if workload.tensor_parallel == "auto" else f" with tensor_parallel={degree}"
+    return f"{asked} needs {copies * degree} GPUs and {name} has {gpus}: choose less, or more GPUs"
 
 
 def alternatives(workload: Workload, catalog: Catalog) -> str:
@@ -414,8 +475,12 @@ def fits(workload: Workload, instance: Row, catalog: Catalog) -> bool:
 
 
 def workload_of(answers: Row) -> Workload | None:
-    """The workload in the computed answer; None where the size of its model is not known."""
-    return Workload(**{**answers, "model": Model(**answers["model"])}) if answers["model"] else None
+    """The workload in the computed answer; None where the size of its model, or of its draft model, is not known."""
+    draft = Model(**answers["draft"]) if answers.get("draft") else None
+    unknown_draft = answers.get("speculation", {}).get("draft") == "model" and not draft
+    if not answers["model"] or unknown_draft:
+        return None
+    return Workload(**{**answers, "model": Model(**answers["model"]), "draft": draft})
 
 
 def default_instance(answers: Row, catalog: Catalog) -> str:
@@ -462,7 +527,8 @@ def gpus_used(instance: Row, answers: Row) -> int:
     gpus = instance.get("gpus", 1)
     if answers["tensor_parallel"] != "auto":
         return int(answers["tensor_parallel"])
-    return (workload.degree(gpus) or 1) if workload else gpus
+    copies = int(answers.get("pipeline_parallel", 1) * answers.get("data_parallel", 1))
+    return (workload.degree(gpus) or 1) if workload else max(1, gpus // copies)
 
 
 def startup_seconds(answers: Row) -> int:
@@ -480,17 +546,27 @@ def memory_plan(name: str, answers: Row, catalog: Catalog) -> dict[str, Any] | N
     fitting = fit_on(workload, instance) if workload else None
     if not workload or not fitting:
         return None
+    number = workload.cache.get("bytes", CACHE_BYTES)
     return {
         "holder": "the instance" if workload.on_cpu else "a GPU",
         "gpus": fitting.degree,
+        "split": split(workload, fitting.degree),
         "memory": fitting.memory / GIB,
         "used": fitting.memory * (CPU_MEMORY_UTILIZATION if workload.on_cpu else GPU_MEMORY_UTILIZATION) / GIB,
         "overhead": fitting.overhead / GIB,
         "weights": fitting.weights / GIB,
-        "all_weights": fitting.weights * fitting.degree / GIB,
+        "all_weights": sum(map(workload.weights_of, workload.models)) * workload.data_parallel / GIB,
         "free": fitting.free / GIB,
-        "token_kib": workload.model.cache_bytes_of_a_token() / 1024,
-        "tokens": fitting.tokens,
+        "token_kib": sum(model.cache_bytes_of_a_token(number) for model in workload.models) / 1024,
+        "tokens": fitting.tokens * workload.data_parallel,
         "context": workload.context,
-        "requests": int(fitting.requests),
+        "requests": int(fitting.requests * workload.data_parallel),
     }
+
+
+def split(workload: Workload, degree: int) -> str:
+    """How the model is split over GPUs, in words; copies and stages only where there are several."""
+    parts = [f"tensor parallelism {degree}"]
+    parts += [f"pipeline parallelism {workload.pipeline_parallel}"] if workload.pipeline_parallel > 1 else []
+    parts += [f"data parallelism {workload.data_parallel}"] if workload.data_parallel > 1 else []
+    return ", ".join(parts)

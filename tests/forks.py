@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -86,11 +87,8 @@ def receive(connection: socket.socket, count: int) -> bytes:
 
 def warm_up_copier() -> None:
     """Import what do/update and Copier import."""
-    import copier_template_extensions
-    import yaml
-
-    assert yaml
-    assert copier_template_extensions
+    for module in ("copier_template_extensions", "yaml"):
+        importlib.import_module(module)
     subprocess.run = forking(subprocess.run)
 
 
@@ -122,21 +120,40 @@ def read_all(file: IO[bytes]) -> str:
 
 def warm_up_boto3() -> None:
     """Import what verbs import, and keep the files that describe AWS's services."""
-    import functools
-
-    import botocore.loaders
     import botocore.session
-    import yaml
 
-    assert yaml
-    loader: Any = botocore.loaders.JSONFileLoader
-    read = functools.cache(loader().load_file)
-    loader.load_file = lambda _, path: read(path)
+    for module in ("argparse", "boto3.s3.inject", "difflib", "httpcore", "httpx", "yaml"):
+        importlib.import_module(module)
+    share_what_botocore_keeps()
     session = botocore.session.get_session()
     for service in SERVICES:
         session.create_client(
             service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
         ).close()
+
+
+def share_what_botocore_keeps() -> None:
+    """Let all sessions of botocore have the files, services and names of events that one session has found."""
+    import functools
+
+    import botocore.hooks
+    import botocore.loaders
+
+    files: Any = botocore.loaders.JSONFileLoader
+    read = functools.cache(files().load_file)
+    files.load_file = lambda _, path: read(path)
+    services: Any = botocore.loaders.Loader
+    listed = functools.cache(botocore.loaders.create_loader().list_available_services)
+    services.list_available_services = lambda _, type_name: listed(type_name)
+    events: Any = botocore.hooks.EventAliaser
+    names: dict[str, str] = {}
+    begin = events.__init__
+
+    def begin_with_names(self: Any, *arguments: Any, **more: Any) -> None:
+        begin(self, *arguments, **more)
+        self._alias_name_cache = names
+
+    events.__init__ = begin_with_names
 
 
 def serve(connection: socket.socket) -> None:

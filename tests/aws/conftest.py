@@ -10,9 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import moto.backends
 import pytest
 from moto.server import ThreadedMotoServer
 from werkzeug.datastructures import Headers
@@ -120,8 +122,10 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
+def moto_server() -> Iterator[str]:
     """The address of a moto server, host:port."""
+    # moto lists a folder of 200 for each request
+    moto.backends.list_of_moto_modules = cache(lambda list_all=moto.backends.list_of_moto_modules: [*list_all()])
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     yield "{}:{}".format(*server.get_host_and_port())
@@ -138,10 +142,10 @@ def boundary() -> Iterator[Boundary]:
 
 
 @pytest.fixture
-def aws(moto: str, boundary: Boundary) -> Iterator[Account]:
+def aws(moto_server: str, boundary: Boundary) -> Iterator[Account]:
     """An empty account. The test fails where a verb asked for something that AWS would not understand."""
-    forward(moto, Request("POST", "/moto-api/reset", Headers(), b""))
-    account = Account(moto, boundary.url)
+    forward(moto_server, Request("POST", "/moto-api/reset", Headers(), b""))
+    account = Account(moto_server, boundary.url)
     boundary.respond = account.respond
     yield account
     boundary.respond = None

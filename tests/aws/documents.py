@@ -12,7 +12,7 @@ from string import Template
 from typing import Any
 
 from tests.aws.service.account import ID
-from tests.aws.service.authorization import partition
+from tests.aws.service.partitions import partition
 
 Document = dict[str, Any]
 

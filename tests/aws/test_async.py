@@ -126,8 +126,8 @@ def test_a_real_time_endpoint_is_not_turned_into_an_asynchronous_one(
     line = refusal(other.verb("deploy"), 3)
 
     assert line == (
-        "do/deploy: my-model is an asynchronous endpoint, whose callers this update would break: run do/clean --aws, "
-        "then do/deploy, or do/update --keep-version --data deploy_target=async"
+        "do/deploy: my-model was deployed with deploy_target=async, and an update can't make it realtime: run "
+        "do/clean --aws, then do/deploy, or do/update --keep-version --data deploy_target=async"
     )
 
 

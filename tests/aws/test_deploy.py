@@ -509,7 +509,7 @@ def test_an_image_for_another_processor_is_told_before_anything_is_made(aws: Acc
     digest = push(project, aws, architecture="arm64")
 
     assert last_line(project.verb("deploy"), 3) == (
-        "do/deploy: the image in ECR is for linux/arm64, but INSTANCE_TYPE ml.m5.large needs linux/amd64: type "
+        "do/deploy: the image in ECR is for linux/arm64, but ml.m5.large needs linux/amd64: run "
         f"aws ecr batch-delete-image --repository-name my-model --image-ids imageDigest={digest} --region us-east-1, "
         "then do/submit"
     )
@@ -522,7 +522,7 @@ def test_an_image_that_docker_built_for_another_processor_is_told_too(make: Make
 
     line = last_line(project.verb("deploy"), 3)
 
-    assert line.startswith("do/deploy: the image in ECR is for linux/arm64, but INSTANCE_TYPE ml.m5.large needs")
+    assert line.startswith("do/deploy: the image in ECR is for linux/arm64, but ml.m5.large needs")
     assert line.endswith("then do/build, then do/push")
 
 
@@ -581,7 +581,7 @@ def test_a_quota_that_is_too_small_is_told_before_anything_is_made(aws: Account,
     line = last_line(pushed.verb("deploy"), 2)
 
     assert line.startswith(
-        "do/deploy: 1 of ml.m5.large are needed, but the account may have 0 in us-east-1: ask for more"
+        "do/deploy: the account's quota 'ml.m5.large for endpoint usage' is 0 in us-east-1, and 1 are needed: ask for"
     )
     assert aws.changes() == []
 
@@ -606,7 +606,7 @@ def test_an_update_needs_room_for_the_old_instances_beside_the_new_ones(aws: Acc
     aws.quotas.values["ml.m5.large for endpoint usage"] = 1
     deployed.set(STARTUP_TIMEOUT="700")
 
-    assert "2 of ml.m5.large are needed" in last_line(deployed.verb("deploy"), 2)
+    assert "and 2 are needed" in last_line(deployed.verb("deploy"), 2)
 
 
 def test_what_may_not_be_read_is_passed_over_with_a_note(aws: Account, pushed: Project) -> None:
@@ -619,7 +619,7 @@ def test_what_may_not_be_read_is_passed_over_with_a_note(aws: Account, pushed: P
 
     expect_success(done)
     assert "note: whether SageMaker can assume the role own can't be seen here" in done.stderr
-    assert "note: the quota of the instance type can't be seen here" in done.stderr
+    assert "note: the quotas of the account can't be seen here" in done.stderr
 
 
 def test_a_role_of_the_users_own_is_taken(aws: Account, pushed: Project) -> None:

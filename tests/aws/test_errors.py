@@ -49,7 +49,7 @@ ERRORS = {
 PING = "The primary container for production variant main did not pass the ping health check."
 OWN = '{{"level": "error", "message": "gunicorn ended with 3; stopping: {}"}}'
 SAID = {
-    (PING, ""): "likely the server did not answer /ping within STARTUP_TIMEOUT",
+    (PING, ""): "likely the server did not answer /ping in time",
     (PING, "exec /usr/bin/python: exec format error"): "likely the image is for another processor than the instance",
     ("Unsupported manifest media type application/vnd.oci.image.index.v1+json", ""): "likely the image has an OCI mani",
     ("InsufficientInstanceCapacity", ""): "likely AWS has no instance of this type available at the moment",

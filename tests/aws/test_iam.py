@@ -39,6 +39,7 @@ PROJECTS: list[dict[str, str]] = [
     for model in [
         {},
         {"deploy_target": "async"},
+        {"deploy_target": "batch"},
         *({"model_kind": "generative", "model_server": server} for server in GENERATIVE_SERVERS),
     ]
 ]
@@ -64,6 +65,8 @@ def filled_in(file: Path, partition: str) -> Document:
         "MODEL_DATA_PREFIX": "models/",
         "DATA_CAPTURE_BUCKET": "their-bucket",
         "DATA_CAPTURE_PREFIX": "captured",
+        "TRANSFORM_INPUT_BUCKET": "their-bucket",
+        "TRANSFORM_INPUT_PREFIX": "rows/",
         "SUCCESS_TOPIC": f"arn:{partition}:sns:{region}:123456789012:answers",
         "ERROR_TOPIC": f"arn:{partition}:sns:{region}:123456789012:failures",
         "BASE_IMAGE_REPOSITORY": f"arn:{partition}:ecr:{region}:763104351884:repository/djl-inference",
@@ -148,7 +151,7 @@ def test_no_statement_but_those_that_iam_cannot_limit_is_about_everything(docume
         "ecr:GetAuthorizationToken"
     }
     lists = {"logs:DescribeLogGroups", "servicequotas:ListServiceQuotas", "sts:GetCallerIdentity"}
-    lists |= {"sagemaker:ListEndpointConfigs", "sagemaker:ListModels"}
+    lists |= {"sagemaker:ListEndpointConfigs", "sagemaker:ListModels", "sagemaker:ListTransformJobs"}
     scaling = document_verbs.TABLE["along"]["application-autoscaling:RegisterScalableTarget"]["rights"]
     lists |= {f"application-autoscaling:Describe{what}" for what in ("ScalableTargets", "ScalingPolicies")}
     assert unlimited <= lists | scaling.keys()

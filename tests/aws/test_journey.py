@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
+from moto.utilities.utils import PARTITION_NAMES
 
+from extensions.context import load_catalog
 from tests.aws.conftest import Equip, Project
 from tests.aws.runtime import Container, Listening, Runtime
-from tests.aws.service.account import Account
+from tests.aws.service.account import REGION, Account
+from tests.aws.service.partitions import partition
 from tests.aws.test_clean import has
 from tests.engines import contract_server as engine
 from tests.exhaustive import exhaustive
@@ -26,6 +29,10 @@ COPIER = Path(sys.executable).with_name("copier")
 # how the image comes to ECR
 WAYS = {"codebuild": ["submit"], "docker": ["build", "push"]}
 
+# moto answers for others as if they were in the partition aws
+KNOWN_TO_MOTO = {*PARTITION_NAMES} - {partition(REGION)}
+ELSEWHERE = {row["partition"]: region for region, row in load_catalog()["regions"].items()}
+
 Copy = Callable[..., Project]
 
 
@@ -34,7 +41,7 @@ def copy(plain_template: Path, tmp_path: Path, equip: Equip) -> Copy:
     """A function that makes a project as a user does, with all that Copier does after it has written the files."""
 
     def copy(**answers: Any) -> Project:
-        project = equip(tmp_path / "my-model")
+        project = equip(tmp_path / "my-model", answers.get("aws_region", REGION))
         data = tmp_path / "answers.yml"
         data.write_text(yaml.safe_dump({"project_name": "my-model", **answers}))
         command = [COPIER, "copy", "--trust", "--defaults", "--data-file", data, plain_template, project.path]
@@ -48,15 +55,24 @@ def copy(plain_template: Path, tmp_path: Path, equip: Equip) -> Copy:
     return copy
 
 
-@pytest.mark.parametrize("build_with", ["codebuild", pytest.param("docker", marks=exhaustive)])
+@pytest.mark.parametrize(
+    ("region", "build_with"),
+    [
+        (REGION, "codebuild"),
+        *(
+            pytest.param(region, "docker", marks=exhaustive)
+            for region in [REGION, *(ELSEWHERE[name] for name in sorted(KNOWN_TO_MOTO))]
+        ),
+    ],
+)
 def test_a_predictive_model_gets_to_an_endpoint_and_back(
-    aws: Account, copy: Copy, tmp_path: Path, build_with: str
+    aws: Account, copy: Copy, tmp_path: Path, region: str, build_with: str
 ) -> None:
     model, rows = tmp_path / "rings.pkl", tmp_path / "rows.csv"
     model.write_bytes(b"model")
     rows.write_text("1,2,3\n4,5,6\n")
-    project = copy(build_with=build_with, model_source="local", model_path=str(model))
-    assert has(aws) == []
+    project = copy(aws_region=region, build_with=build_with, model_source="local", model_path=str(model))
+    assert has(aws, region) == []
 
     with served_by(RightServer(), project):
         deploy(project, WAYS[build_with])
@@ -104,19 +120,19 @@ def deploy(project: Project, way: list[str]) -> None:
 
 def update_and_go_back(project: Project, aws: Account) -> None:
     """Update the endpoint by a setting, and let it serve again what it did before."""
-    first = served(aws)
+    first = served(project, aws)
     do(project, "config", "set", "STARTUP_TIMEOUT", "700")
     do(project, "deploy")
-    assert served(aws) != first
+    assert served(project, aws) != first
     do(project, "rollback")
-    assert served(aws) == first
+    assert served(project, aws) == first
 
 
 def clean(project: Project, aws: Account) -> None:
     """Leave nothing in the account."""
     assert "InService" in do(project, "status")
     do(project, "clean", "--all", "--yes")
-    assert has(aws) == []
+    assert has(aws, project.region) == []
 
 
 def do(project: Project, verb: str, *arguments: str) -> str:
@@ -126,6 +142,6 @@ def do(project: Project, verb: str, *arguments: str) -> str:
     return done.stdout
 
 
-def served(aws: Account) -> str:
+def served(project: Project, aws: Account) -> str:
     """The configuration that the endpoint serves."""
-    return aws.endpoints.endpoints["my-model"].config
+    return str(aws.endpoints.of(project.region).endpoints["my-model"].config)

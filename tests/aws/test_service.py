@@ -9,8 +9,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.aws.service import serverless
 from tests.aws.service.account import Account
 from tests.aws.service.boundary import Boundary
+from tests.aws.service.protocols import ServiceError
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 PROJECT: dict[str, Any] = {
@@ -106,6 +108,30 @@ def test_an_endpoint_is_created_on_an_instance_that_moto_does_not_know_and_updat
     assert states == ["Creating", "Creating", "InService", "InService"]
     assert [look["EndpointStatus"] for look in looks[1:4]] == ["Updating", "RollingBack", "InService"]
     assert looks[-1]["EndpointConfigName"] == "c1"
+
+
+@pytest.mark.parametrize(
+    ("variant", "config", "model"),
+    [
+        ({"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}, {}, {}),
+        ({"ContainerStartupHealthCheckTimeoutInSeconds": 180}, {}, {}),
+        ({"ServerlessConfig": {"MemorySizeInMB": 1536, "MaxConcurrency": 5}}, {}, {}),
+        ({"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5, "ProvisionedConcurrency": 6}}, {}, {}),
+        ({}, {"DataCaptureConfig": {"EnableCapture": True}}, {}),
+        ({}, {"KmsKeyId": "alias/mine"}, {}),
+        ({}, {}, {"VpcConfig": {"Subnets": ["subnet-1"]}}),
+        ({}, {}, {"EnableNetworkIsolation": True}),
+    ],
+)
+def test_what_sagemaker_does_not_do_for_a_serverless_endpoint_is_refused(
+    variant: dict[str, Any], config: dict[str, Any], model: dict[str, Any]
+) -> None:
+    """https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html"""
+    right = {"VariantName": "main", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5}}
+    serverless.require_valid({"ProductionVariants": [right]}, {})
+
+    with pytest.raises(ServiceError):
+        serverless.require_valid({"ProductionVariants": [right | variant], **config}, model)
 
 
 def test_a_build_goes_through_its_phases_writes_its_log_and_fails_where_the_test_says(

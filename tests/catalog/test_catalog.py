@@ -92,14 +92,14 @@ def test_older_versions_are_listed_from_the_newest_on_with_pythons_no_newer(fram
 
 
 def test_base_image_has_the_python_that_the_catalogue_names() -> None:
-    for row in TABLES["images"].values():
+    for row in TABLES["base_images"].values():
         assert f"python:{row['python_version']}-" in row["image"]
 
 
 @pytest.mark.parametrize("framework", TABLES["frameworks"])
 def test_framework_has_the_version_that_is_installed_in_its_images(framework: str) -> None:
     row = TABLES["frameworks"][framework]
-    python = TABLES["images"]["predictive"]["python_version"]
+    python = TABLES["base_images"]["predictive"]["python_version"]
     image = {"python_full_version": f"{python}.0", "sys_platform": "linux", "platform_machine": "x86_64"}
     files = list(ROOT.glob(f"template/{{{{{framework}}}}}/*/requirements.txt"))
 

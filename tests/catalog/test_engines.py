@@ -15,7 +15,7 @@ from jinja2 import Environment
 from extensions import document_engines
 from extensions.answers import load_questions
 from extensions.context import Context, load_catalog
-from extensions.engines import engine_settings, image_name, option_problem
+from extensions.engines import engine_settings, image_name, option_problem, with_features
 from extensions.patterns import Patterns, with_settings_for
 from extensions.settings import Settings
 from tests.conftest import ROOT
@@ -66,6 +66,11 @@ def combinations(engine: str) -> Iterator[dict[str, Any]]:
                 max_model_len=8192,
                 tool_call_parser=tool,
                 reasoning_parser=reasoning,
+                pipeline_parallel=2,
+                data_parallel=2,
+                expert_parallel=degree,
+                max_num_batched_tokens=4096,
+                chat_template="chat_template.jinja",
             )
 
 
@@ -90,6 +95,74 @@ def test_every_value_of_a_list_is_one_that_the_engine_has(engine: str) -> None:
     assert [(name, value) for name, value in emitted if name in choices and value not in choices[name]] == []
 
 
+FEATURES = [
+    (engine, feature, choice)
+    for feature, rows in CATALOG["engine_features"].items()
+    for choice, row in rows.items()
+    for engine in row["settings"]
+]
+
+
+@pytest.mark.parametrize(("engine", "feature", "choice"), FEATURES)
+def test_a_feature_leads_to_options_and_values_that_the_engine_has(engine: str, feature: str, choice: str) -> None:
+    options = with_features({}, CATALOG["engine_features"], engine, "me/draft", **{feature: choice})
+    # TensorRT-LLM has the fields of its LLM API beside its options: llmapi/llm_args.py
+    unlisted = {"kv_cache_config", "speculative_config"} if engine == "tensorrt-llm" else set()
+
+    assert {*options} - unlisted <= set(OPTIONS[engine]["options"])
+    assert "$" not in str(options)
+    for name, value in options.items():
+        assert value in OPTIONS[engine]["choices"].get(name, [value])
+
+
+@pytest.mark.parametrize(
+    ("engine", "method", "expected"),
+    [
+        # vllm/config/speculative.py: method, model, num_speculative_tokens
+        (
+            "vllm",
+            "eagle3",
+            {"speculative-config": {"method": "eagle3", "model": "me/draft", "num_speculative_tokens": 3}},
+        ),
+        # docs.sglang.io, speculative_decoding: with one candidate a step, one token more is verified than are drafted
+        (
+            "sglang",
+            "draft-model",
+            {
+                "speculative-algorithm": "STANDALONE",
+                "speculative-draft-model-path": "me/draft",
+                "speculative-num-steps": 5,
+                "speculative-eagle-topk": 1,
+                "speculative-num-draft-tokens": 6,
+            },
+        ),
+    ],
+)
+def test_speculative_decoding_is_set_up_as_the_engine_documents(
+    engine: str, method: str, expected: dict[str, Any]
+) -> None:
+    found = with_features({}, CATALOG["engine_features"], engine, "me/draft", speculative_decoding=method)
+
+    assert found == expected
+
+
+def test_two_features_share_an_option_that_holds_several() -> None:
+    answers = {"kv_cache_dtype": "fp8", "prefix_caching": "disabled"}
+
+    assert with_features({}, CATALOG["engine_features"], "tensorrt-llm", "", **answers) == {
+        "kv_cache_config": {"dtype": "fp8", "enable_block_reuse": False}
+    }
+
+
+def test_an_answer_goes_before_the_profile() -> None:
+    vllm, profile = ENGINES["vllm"], CATALOG["profiles"]["low-latency"]
+    off = dict.fromkeys(vllm["settings"], "")
+
+    found = engine_settings(vllm, "vllm", profile, CATALOG["tasks"]["chat"], **{**off, "max_num_batched_tokens": 512})
+
+    assert found["max-num-batched-tokens"] == 512
+
+
 @every_engine
 def test_options_with_a_list_are_options(engine: str) -> None:
     assert set(OPTIONS[engine]["choices"]) <= set(OPTIONS[engine]["options"])
@@ -110,7 +183,7 @@ def test_profiles_differ(engine: str) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["max_model_len", "quantization", "tensor_parallel", "enable_lora", "tool_call_parser", "reasoning_parser"],
+    sorted({question for row in ENGINES.values() for question in row["settings"]}),
 )
 def test_a_question_is_asked_where_the_engine_has_an_option_for_it(question: str) -> None:
     asked = Environment().compile_expression(QUESTIONS[question]["when"].strip("{} "))

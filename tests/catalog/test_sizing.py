@@ -87,6 +87,69 @@ def test_blocks_of_quantized_weights_are_not_cut() -> None:
     assert model.degrees(8) == [1, 2, 4]
 
 
+def test_a_cache_in_8_bits_takes_half() -> None:
+    fp8 = workload(LLAMA_8B, cache=CATALOG["engine_features"]["kv_cache_dtype"]["fp8"])
+    found = [sizing.fit(each, 80 * GIB, 1).tokens for each in (workload(LLAMA_8B), fp8)]
+
+    assert found[1] == pytest.approx(2 * found[0], abs=2)
+
+
+@pytest.mark.parametrize(("gpu", "runs"), [("A10G", False), ("A100", False), ("L4", True), ("H100", True)])
+def test_a_cache_in_fp8_needs_a_gpu_that_has_fp8(gpu: str, runs: bool) -> None:
+    # https://github.com/vllm-project/vllm/issues/7714: on A10G and A100, fp8e4nv is not supported
+    fp8 = known("Qwen/Qwen3-4B", cache=CATALOG["engine_features"]["kv_cache_dtype"]["fp8"])
+    instance = next(row for row in CATALOG["instances"].values() if row.get("gpu") == gpu)
+
+    assert (sizing.unusable(instance, fp8, CATALOG) == "") == runs
+
+
+def test_a_draft_model_takes_its_weights_and_its_cache() -> None:
+    draft = Model("Qwen/Qwen3-0.6B", **CATALOG["models"]["Qwen/Qwen3-0.6B"])
+    plain = known("Qwen/Qwen3-32B")
+    with_draft = replace(plain, draft=draft, speculation={"draft": "model", "draft_tokens": 0})
+    alone, both = (sizing.fit(each, 140 * GIB, 1) for each in (plain, with_draft))
+
+    assert both.weights - alone.weights == 1503264768  # its files
+    # of a token: 64 layers of the model, and 28 of the draft model, with 8 heads of 128 in 16 bits
+    assert both.free / both.tokens == pytest.approx((64 + 28) * 2 * 2 * 8 * 128, rel=1e-4)
+
+
+def test_layers_that_predict_several_tokens_keep_them_too() -> None:
+    plain = known("deepseek-ai/DeepSeek-R1")
+    mtp = replace(plain, speculation={**CATALOG["engine_features"]["speculative_decoding"]["mtp"], "draft_tokens": 0})
+    alone, both = (sizing.fit(each, 140 * GIB, 8).tokens for each in (plain, mtp))
+
+    assert alone / both == pytest.approx((61 + 1) / 61, rel=1e-4)
+
+
+def test_stages_of_a_pipeline_hold_their_part_of_the_layers() -> None:
+    one, two = (known("Qwen/Qwen3-32B", pipeline_parallel=stages) for stages in (1, 2))
+    embedding = 2 * 151936 * 5120
+
+    assert two.weights(1, "none") == pytest.approx((one.weights(1, "none") - embedding) / 2 + embedding)
+    assert two.cache_of_a_request(2048, 1) == one.cache_of_a_request(2048, 1) / 2
+
+
+def test_copies_of_a_model_share_the_gpus_of_an_instance() -> None:
+    copies = known("Qwen/Qwen3-8B", data_parallel=4)
+    plans = [sizing.memory_plan("ml.g6e.12xlarge", asdict(each), CATALOG) for each in (copies, known("Qwen/Qwen3-8B"))]
+
+    assert plans[0]
+    assert plans[1]
+    assert copies.degree(4) == 1
+    assert plans[0]["split"] == "tensor parallelism 1, data parallelism 4"
+    assert plans[0]["tokens"] < plans[1]["tokens"]  # each copy has weights of its own
+    assert sizing.problem(known("Qwen/Qwen3-8B", data_parallel=8), "ml.g6e.12xlarge", CATALOG) == (
+        "pipeline_parallel=1 and data_parallel=8 needs 8 GPUs and ml.g6e.12xlarge has 4: choose less, or more GPUs"
+    )
+
+
+def test_a_draft_model_of_unknown_size_leaves_the_sum_unknown() -> None:
+    answers = asdict(known("Qwen/Qwen3-32B", speculation={"draft": "model"}))
+
+    assert sizing.workload_of(answers) is None
+
+
 @pytest.mark.parametrize(
     ("name", "cheapest"),
     [

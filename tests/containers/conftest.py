@@ -24,7 +24,7 @@ from tests.renders.answers import fitting
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog()
-BASE_IMAGE = CATALOG["images"]["predictive"]["image"]
+BASE_IMAGE = CATALOG["base_images"]["predictive"]["image"]
 EVERY_IMAGE = list(itertools.product(CATALOG["frameworks"], fitting("model_servers", "predictive")))
 WITHOUT_DOCKER = f"""\
 These tests build and run images, so they need Docker, and {BASE_IMAGE}:

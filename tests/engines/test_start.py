@@ -115,6 +115,20 @@ def test_a_variable_overrides_an_option(project: Project, stand_in: StandIn, eng
     assert expected in told(project(engine), stand_in, **variables)
 
 
+def test_a_chat_template_is_found_beside_the_options(project: Project, stand_in: StandIn) -> None:
+    path = project("vllm")
+    with (path / "serving/engine.yml").open("a") as file:
+        file.write("chat-template: chat_template.jinja\n")
+    with serving(path, stand_in, ready=False) as server:
+        assert server.process.wait(10) == 5
+    assert server.messages()[-1].startswith(
+        f"there is no {path}/serving/chat_template.jinja, which chat_template names"
+    )
+    (path / "serving/chat_template.jinja").write_text("{{ messages[0].content }}")
+
+    assert f"--chat-template {path}/serving/chat_template.jinja" in told(path, stand_in)
+
+
 def test_the_variables_of_awss_own_images_override_options_of_lmi(project: Project, stand_in: StandIn) -> None:
     said = told(project("lmi"), stand_in, OPTION_MAX_MODEL_LEN="2048", SERVING_JOB_QUEUE_SIZE="7", OPTION_DTYPE="")
 

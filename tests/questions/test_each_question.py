@@ -17,6 +17,7 @@ from extensions.context import load_catalog
 from extensions.document_questions import choices
 from extensions.layers import switched_on
 from tests.conftest import ROOT
+from tests.exhaustive import exhaustive
 from tests.questions.conftest import Answers
 
 QUESTIONS = {name: question for name, question in load_questions(ROOT).items() if not is_computed(question)}
@@ -26,13 +27,17 @@ LONGEST_PROJECT_NAME = 46
 GENERATIVE = {"model_kind": "generative"}
 OF_ENGINES = (
     *("model_id", "model_revision", "model_files", "task", "profile", "max_model_len", "quantization"),
-    *("tensor_parallel", "enable_lora", "tool_call_parser", "reasoning_parser"),
+    *("tensor_parallel", "enable_lora", "tool_call_parser", "reasoning_parser", "kv_cache_dtype", "prefix_caching"),
+    *("max_num_batched_tokens", "pipeline_parallel", "data_parallel", "expert_parallel", "speculative_decoding"),
+    *("structured_output_backend", "chat_template"),
 )
 
 # Other answers that a question needs, and those that a choice needs.
 NEEDED: dict[str, Answers] = {
     "model_path": {"model_source": "local"},
     **dict.fromkeys(OF_ENGINES, GENERATIVE),
+    "draft_model_id": {**GENERATIVE, "model_id": "Qwen/Qwen3-32B"},
+    "expert_parallel": {**GENERATIVE, "model_id": "Qwen/Qwen3-30B-A3B"},
 }
 NEEDED_BY_CHOICE: dict[tuple[str, str], Answers] = {
     **{
@@ -49,6 +54,19 @@ NEEDED_BY_CHOICE: dict[tuple[str, str], Answers] = {
     ("task", "generation"): {"model_server": "djl"},
     # the default is a model that can be split so
     **{("tensor_parallel", degree): {"instance_type": "ml.g6.48xlarge"} for degree in ("2", "4", "8")},
+    **{
+        (question, degree): {"instance_type": "ml.g6.48xlarge"}
+        for question in ("pipeline_parallel", "data_parallel")
+        for degree in ("2", "4", "8")
+    },
+    ("kv_cache_dtype", "q8_0"): {"model_server": "llama-cpp"},
+    ("speculative_decoding", "mtp"): {"model_id": "deepseek-ai/DeepSeek-R1"},
+    **{
+        ("speculative_decoding", method): {"draft_model_id": "me/draft"}
+        for method in ("draft-model", "eagle", "eagle3")
+    },
+    ("draft_model_id", "Qwen/Qwen3-0.6B"): {"speculative_decoding": "draft-model"},
+    ("draft_model_id", "me/my-eagle"): {"speculative_decoding": "eagle"},
 }
 
 Cases = list[tuple[str, list[Any]]]
@@ -62,6 +80,10 @@ GOOD: Cases = [
     ("enable_lora", [True, False]),
     ("tool_call_parser", ["", "hermes", "qwen3_coder"]),
     ("reasoning_parser", ["", "qwen3"]),
+    ("max_num_batched_tokens", ["", "128", "4096"]),
+    ("expert_parallel", [True, False]),
+    ("draft_model_id", ["", "Qwen/Qwen3-0.6B", "me/my-eagle"]),
+    ("chat_template", ["", "chat_template.jinja", "/opt/ml/model/chat.jinja"]),
     ("model_path", ["", "model.pkl", "../my models/a+b=c,d@e~1.joblib", "/srv/model", r"C:\models\model.json"]),
     ("framework_version", ["", "1.5.2", "1.9", "2.0.0rc1"]),
     ("python_version", ["", "3.10", "3.11", "3.14"]),
@@ -91,6 +113,16 @@ BAD: Cases = [
     ("enable_lora", ["perhaps"]),
     ("tool_call_parser", ["herms", "qwen25", "a b"]),
     ("reasoning_parser", ["qwen_3"]),
+    ("kv_cache_dtype", ["fp4", "q8_0"]),
+    ("prefix_caching", ["on"]),
+    ("max_num_batched_tokens", ["127", "8k", "-1"]),
+    ("pipeline_parallel", ["3", "0"]),
+    ("data_parallel", ["3", "16"]),
+    ("expert_parallel", ["perhaps"]),
+    ("speculative_decoding", ["medusa", "mtp"]),
+    ("draft_model_id", ["qwen", "Qwen/Qwen3-32B"]),
+    ("structured_output_backend", ["lm-format"]),
+    ("chat_template", ["template.txt", "a b.jinja", "../x.jinja"]),
     ("framework", ["sklern", "torch", "", "SKLEARN", None, ["sklearn"], {"a": 1}]),
     ("model_format", ["onnx", "ubj"]),
     ("model_source", ["S3", "hub", "huggingface"]),
@@ -101,7 +133,7 @@ BAD: Cases = [
     ("base_image", ["python", "Python:3.12", "python:", "python:3.12@sha256:1", "-x:1", "a b:1", "https://x/y:1"]),
     ("run_as_root", ["", "perhaps", 2]),
     ("build_with", ["podman"]),
-    ("deploy_target", ["serverless"]),
+    ("deploy_target", ["lambda"]),
     ("aws_region", ["", "us-east-9", "US-EAST-1", "eu"]),
     ("instance_type", ["", "m5.large", "ml.m5.lage", "ml.g5.xlarge", "ml.inf2.xlarge", "ml.p6-b200.48xlarge"]),
     ("include_tests", ["maybe", [], None]),
@@ -138,9 +170,22 @@ EVERY_HOSTILE: Cases = [
 ]
 
 
+# Questions that repeat the rule of another: of each table, `make test` asks them the last answer only.
+REPEATED = ("tensor_parallel", "pipeline_parallel", "data_parallel", "draft_model_id", "max_num_batched_tokens")
+
+
 def cases(table: Cases) -> list[Any]:
     """A case per question and answer, with an identifier that shows both."""
-    return [pytest.param(name, value, id=f"{name}={ascii(value)[:40]}") for name, values in table for value in values]
+    return [
+        pytest.param(
+            name,
+            value,
+            id=f"{name}={ascii(value)[:40]}",
+            marks=[exhaustive] if name in REPEATED and value != values[-1] else [],
+        )
+        for name, values in table
+        for value in values
+    ]
 
 
 def others(name: str, value: Any) -> Answers:
@@ -275,6 +320,29 @@ def test_the_test_of_an_endpoint_at_once_is_for_real_time_endpoints(
     )
 
 
+def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(refusal: Callable[..., str]) -> None:
+    assert refusal(deploy_target="serverless", instance_type="ml.m6g.large").endswith(
+        "'instance_type' has no effect here: it needs another deploy_target than serverless"
+    )
+    assert refusal(**GENERATIVE, deploy_target="serverless").startswith(
+        "deploy_target='serverless': not for generative models: it has no GPUs and 6 GB of memory at most"
+    )
+    assert refusal(deploy_target="serverless", settings={"MIN_INSTANCES": 1}).endswith(
+        "MIN_INSTANCES: it has no effect here: it needs deploy_target=realtime or async"
+    )
+
+
+def test_batch_transform_has_no_language_models_and_no_number_of_instances_that_always_run(
+    refusal: Callable[..., str],
+) -> None:
+    assert refusal(**GENERATIVE, deploy_target="batch").startswith(
+        "deploy_target='batch': not for generative models: its GPU instances have drivers for CUDA 12.2 at most"
+    )
+    assert refusal(deploy_target="batch", settings={"MIN_INSTANCES": 1}).endswith(
+        "MIN_INSTANCES: it has no effect here: it needs deploy_target=realtime or async"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "line"),
     [
@@ -301,6 +369,55 @@ def test_the_test_of_an_endpoint_at_once_is_for_real_time_endpoints(
         (
             {"model_id": "openai/gpt-oss-20b", "quantization": "fp8"},
             "quantization='fp8': use quantization=none: openai/gpt-oss-20b is already stored in mxfp4",
+        ),
+        (
+            {"model_id": "Qwen/Qwen3-32B", "kv_cache_dtype": "fp8", "instance_type": "ml.g5.12xlarge"},
+            "instance_type='ml.g5.12xlarge': a KV cache in FP8 needs compute capability 8.9, and A10G has less: choose "
+            "a type such as ml.g7e.2xlarge",
+        ),
+        (
+            {"speculative_decoding": "mtp"},
+            "speculative_decoding='mtp': use another method: Qwen/Qwen3-4B has no layers for multi-token prediction",
+        ),
+        (
+            {"speculative_decoding": "eagle3", "model_source": "s3"},
+            "speculative_decoding='eagle3': use ngram, or model_source=huggingface: the engine gets a draft model from "
+            "the Hub only",
+        ),
+        (
+            {
+                "model_id": "Qwen/Qwen2.5-7B-Instruct",
+                "speculative_decoding": "draft-model",
+                "draft_model_id": "Qwen/Qwen3-0.6B",
+            },
+            "speculative_decoding='draft-model': name another draft_model_id: Qwen/Qwen3-0.6B has a vocabulary of "
+            "151936 tokens, and Qwen/Qwen2.5-7B-Instruct of 152064",
+        ),
+        (
+            {"speculative_decoding": "eagle"},
+            "speculative_decoding='eagle': name a draft_model_id, ORGANIZATION/MODEL: it is the model that proposes "
+            "tokens",
+        ),
+        (
+            {"draft_model_id": "me/draft"},
+            "speculative_decoding='none': use draft-model, or leave draft_model_id empty: none takes no draft model",
+        ),
+        (
+            {"expert_parallel": True},
+            "expert_parallel=True: use expert_parallel=false: Qwen/Qwen3-4B is not a mixture of experts",
+        ),
+        (
+            {"profile": "high-throughput", "max_num_batched_tokens": "256"},
+            "max_num_batched_tokens='256': give at least 512 tokens, one for each sequence of profile=high-throughput",
+        ),
+        (
+            {"pipeline_parallel": "2", "instance_type": "ml.g6e.xlarge"},
+            "instance_type='ml.g6e.xlarge': pipeline_parallel=2 and data_parallel=1 needs 2 GPUs and ml.g6e.xlarge has "
+            "1: choose less, or more GPUs",
+        ),
+        (
+            {"model_server": "djl", "kv_cache_dtype": "fp8"},
+            "answer 'kv_cache_dtype' has no effect here: it needs another model_server than djl",
         ),
         (
             {"model_id": "microsoft/phi-4", "max_model_len": "20000"},

@@ -73,7 +73,8 @@ print(json.dumps([accepts([tuple(change) for change in changes]) for changes in 
 
 def answers_for(name: str) -> Answers:
     """The answers of a project that has this setting."""
-    return {**BESIDE.get(name, {}), **TABLE[name].get("only", {})}
+    needed = {question: wanted[0] for question, wanted in TABLE[name].get("only", {}).items()}
+    return {**BESIDE.get(name, {}), **needed}
 
 
 def changes(name: str, value: Any) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def taken_at_copy(answers: Answers, change: dict[str, Any]) -> bool:
     """Whether the question `settings` takes this."""
     given = {"model_kind": "predictive", "model_source": "sample", "model_server": "fastapi", "build_with": "codebuild"}
     given |= {"deploy_target": "realtime", "aws_region": "us-east-1", "instance_type": "ml.m5.large"}
+    given |= {"architecture": "x86_64"}
     return not settings_problem(change, CATALOG, {**given, **answers}, COMPUTED)
 
 

@@ -63,6 +63,16 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "adapters": {"enable_lora": True},
     "reasoning": {"reasoning_parser": "qwen3"},
     "several GPUs": {"instance_type": "ml.g6e.12xlarge"},
+    "features": {
+        "kv_cache_dtype": "fp8",
+        "prefix_caching": "disabled",
+        "max_num_batched_tokens": "4096",
+        "draft_model_id": "Qwen/Qwen3-0.6B",
+        "speculative_decoding": "draft-model",
+        "structured_output_backend": "guidance",
+        "chat_template": "chat_template.jinja",
+    },
+    "parallelism": {"pipeline_parallel": "2", "data_parallel": "2", "instance_type": "ml.g6e.12xlarge"},
     "all at once": {
         "profile": "high-throughput",
         "quantization": "fp8",

@@ -135,10 +135,13 @@ def layers_of(answers: Answers) -> set[str]:
         engine = answers["model_server"].replace("-", "_")
         shared = CATALOG["model_servers"][answers["model_server"]].get("layers", [])
         chosen = {answers.get(name, default) for name, default in DEFAULTS.items()}
+        target = answers.get("deploy_target", DEFAULTS["deploy_target"])
+        shared = [*shared, *CATALOG["deploy_targets"][target]["layers"]]
         return {"project", "generative", engine, *shared, *chosen}
     full = {"model_source": "sample", "build_with": "codebuild", "include_tests": True, **answers}
     layers = {"project", "predictive", full["framework"], full["model_server"], full["build_with"]}
-    layers |= {full.get("deploy_target", DEFAULTS["deploy_target"]), full["model_source"]}
+    target = full.get("deploy_target", DEFAULTS["deploy_target"])
+    layers |= {target, *CATALOG["deploy_targets"][target]["layers"], full["model_source"]}
     layers |= {*CATALOG["frameworks"][full["framework"]].get("layers", [])}
     if full["include_tests"]:
         layers |= {"tests", *(test_type.replace("-", "_") for test_type in types_of_tests(full))}

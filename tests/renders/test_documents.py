@@ -243,7 +243,7 @@ def test_the_readme_lists_the_codes_of_errors(render: Render, answers: Answers) 
 
 
 def test_the_image_has_the_python_that_the_catalogue_and_the_verbs_name(render: Render) -> None:
-    image = CATALOG["images"]["predictive"]
+    image = CATALOG["base_images"]["predictive"]
     project = render(**EXAMPLES["sklearn-fastapi"])
 
     assert f":{image['python_version']}-" in image["image"]

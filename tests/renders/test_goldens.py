@@ -20,6 +20,7 @@ NOT_KEPT = {
     "task.json",
     "formats.json",
     "instances.json",
+    "kinds.json",
     "limits.json",
     "memory.json",
     "older.json",

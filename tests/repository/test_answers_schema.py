@@ -28,6 +28,9 @@ LEFT_TO_COPIER: dict[str, list[Any]] = {
     "max_model_len": ["40961"],  # of a model whose context is 40960
     "tool_call_parser": ["herms", "qwen25"],
     "reasoning_parser": ["qwen_3"],
+    "max_num_batched_tokens": ["127"],  # fewer than the sequences of the profile
+    "draft_model_id": ["Qwen/Qwen3-32B"],  # the model itself
+    "speculative_decoding": ["mtp"],  # of a model without such layers
 }
 
 SAMPLES: dict[str, list[Any]] = {

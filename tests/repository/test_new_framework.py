@@ -62,7 +62,7 @@ FILES = {
     "{{fastapi}}/requirements.in": "numpy\n",
 }
 # what follows from the table of served projects, in the copy
-SERVED = "from tests.served.test_contract import SERVED; import json; print(json.dumps(SERVED))"
+SERVED = "from tests.real_servers.test_contract import SERVED; import json; print(json.dumps(SERVED))"
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from serving import errors, tables
 from serving.codecs import CSV, JSON, JSON_LINES, RowFormat
-from serving.tables import NUMBER, TEXT, Table
+from serving.tables import BOOLEAN, NUMBER, TEXT, Table
 
 SHOP = RowFormat((3,), ("city", "zip", "size"), (TEXT, None, NUMBER))
 
@@ -99,8 +100,58 @@ def test_an_example_tells_the_columns_that_the_model_does_not() -> None:
     assert isinstance(example, Table)
 
     assert tables.with_example(None, example) == RowFormat(
-        (4,), ("city", "zip", "member", "note"), (TEXT, NUMBER, None, None)
+        (4,), ("city", "zip", "member", "note"), (TEXT, NUMBER, BOOLEAN, None)
     )
+
+
+def digits_and_count(rows: Table) -> np.ndarray:
+    """A model that reads postal codes as text, and counts as numbers."""
+    return np.array([zip == "3000" for zip in rows.columns["zip"]]) + rows.columns["count"] / 2
+
+
+def same_either_way(rows: Table) -> np.ndarray:
+    return rows.columns["zip"].astype(str) == "3000"
+
+
+def numbers_only(rows: Table) -> np.ndarray:
+    return rows.columns["zip"] + rows.columns["count"]
+
+
+def text_only(rows: Table) -> np.ndarray:
+    return np.array([zip.startswith("3") for zip in rows.columns["zip"].tolist()])
+
+
+@pytest.mark.parametrize(
+    ("model", "expected", "kinds"),
+    [
+        (same_either_way, [True], {}),
+        (numbers_only, [3004], {"zip": NUMBER, "count": NUMBER}),
+        (text_only, [True], {"zip": TEXT}),
+    ],
+)
+def test_cells_that_may_be_text_are_read_as_the_model_takes_them(
+    model: Callable[[Table], Any], expected: list[Any], kinds: dict[str, str]
+) -> None:
+    rows = tables.decode(b"3000,4\n", CSV, RowFormat((2,), ("zip", "count")))
+    assert isinstance(rows, tables.Readings)
+
+    answer, learned = tables.answered(rows, model)
+
+    assert (answer.tolist(), learned) == (expected, kinds)
+
+
+def test_cells_that_the_model_answers_differently_as_text_are_refused() -> None:
+    rows = tables.decode(b"3000,4\n", CSV, RowFormat((2,), ("zip", "count")))
+    assert isinstance(rows, tables.Readings)
+
+    with pytest.raises(errors.BadRequest, match="column zip holds, and the model answers 3000 and '3000' differently"):
+        tables.answered(rows, digits_and_count)
+
+
+def test_cells_that_may_be_text_are_predicted_alone() -> None:
+    rows = tables.decode(b"3000,4\n", CSV, RowFormat((2,), ("zip", "count")))
+
+    assert tables.form(rows) != tables.form(rows)
 
 
 def test_rows_of_one_form_are_stacked_and_others_are_not() -> None:

@@ -98,6 +98,11 @@ def test_a_hostile_value_is_refused(bare_project: Path, value: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
+        (
+            "SUCCESS_TOPIC=\n",
+            "line 1 of do/config.env: unknown setting 'SUCCESS_TOPIC': remove the line, or go back to the answers that "
+            "it belongs to",
+        ),
         ("PROT=8080\n", "line 1 of do/config.env: unknown setting 'PROT' - did you mean 'PORT'?"),
         ("\nPORT=80 80\n", "line 2 of do/config.env: should be KEY=VALUE, in quotes where the value has blanks"),
         ("PORT\n", "line 1 of do/config.env: should be KEY=VALUE, in quotes where the value has blanks"),

@@ -1,4 +1,4 @@
-"""do/serve says in one line why it can't serve; where it can, tests/served has it."""
+"""do/serve says in one line why it can't serve; where it can, tests/real_servers has it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import errors, service, settings
 from serving.async_batching import AsyncBatcher
-from serving.hot_route import PATH, HotRoute
+from serving.invocations import PATH, HotRoute
 
 WORKER_CLASS = "serving.workers.Worker"
 SERVICE = service.Service(settings.from_environment(), AsyncBatcher)

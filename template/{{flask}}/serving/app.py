@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from serving import errors, service, settings
-from serving.hot_route import PATH, Environ, HotRoute
+from serving.invocations import PATH, Environ, HotRoute
 from serving.thread_batching import ThreadBatcher
 
 WORKER_CLASS = "serving.thread_worker.ThreadWorker"

@@ -12,6 +12,7 @@ from serving.options import Options, overridden, read
 from serving.settings import SettingError, Settings
 
 OPTIONS_FILE = Path(__file__).with_name("engine.yml")
+TEMPLATE = ".jinja"  # the ending of a chat template; one without a folder is beside engine.yml
 # the model is mounted read-only, and the root volume is small
 CACHES = {
     "HF_HOME": "/tmp/huggingface",
@@ -89,7 +90,18 @@ def prepare(
                 f"HF_REVISION={revision}, but {engine.NAME} downloads what is newest: keep the files in S3 instead"
             )
         options.setdefault(engine.REVISION, revision)
+    options = {name: with_template(name, value) for name, value in options.items()}
     return Launch(model, on_hub or model, options, host, port, run_dir, settings.stop_timeout, settings.startup_timeout)
+
+
+def with_template(name: str, value: object) -> object:
+    """An option's value, with the path of a chat template. Raises FileNotFoundError without one there."""
+    if not isinstance(value, str) or not value.endswith(TEMPLATE):
+        return value
+    template = OPTIONS_FILE.parent / value
+    if not template.is_file():
+        raise FileNotFoundError(f"there is no {template}, which {name} names: put the chat template there")
+    return str(template)
 
 
 def mounted(model_dir: Path) -> str | None:

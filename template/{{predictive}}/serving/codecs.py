@@ -21,7 +21,8 @@ JSON_LINES = "application/jsonlines"
 NPY = "application/x-npy"
 ALIASES = {"application/x-ndjson": JSON_LINES, "application/x-jsonlines": JSON_LINES}
 KNOWN = (JSON, CSV, JSON_LINES, NPY)
-ROW_KEYS = ("instances", "inputs", "data")
+ROW_KEYS = ("instances", "inputs", "data", "dataframe_records")
+SPLIT = "dataframe_split"  # MLflow's name for pandas' split form, as `dataframe_records` is for records
 BOM = b"\xef\xbb\xbf"  # Windows puts it before text
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None")  # CSV cells that stand for no value
 BOOLEANS = {"True": 1.0, "true": 1.0, "False": 0.0, "false": 0.0}  # as pandas writes columns of them
@@ -137,6 +138,8 @@ def rows_of(document: Any) -> list[Any]:
 
 def _rows_of_object(document: dict[str, Any]) -> Any:
     """The rows of a document with one of ROW_KEYS, or of pandas' split form. What would not be used is refused."""
+    if document.keys() == {SPLIT} and isinstance(document[SPLIT], dict):
+        document = document[SPLIT]
     keys = document.keys()
     if {"columns", "data"} <= keys <= {"columns", "data", "index"}:  # an index names rows, which no model reads
         return _records_of_split(document["columns"], document["data"])

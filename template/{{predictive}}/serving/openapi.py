@@ -11,14 +11,20 @@ from serving import bodies, codecs
 from serving.codecs import RowFormat
 from serving.errors import ServingError
 from serving.handlers.base import Handler
-from serving.tables import DATE, NUMBER, TEXT
+from serving.tables import BOOLEAN, DATE, NUMBER, TEXT
 
 Schema = dict[str, Any]
 
 OURS = "serving.handlers."  # modules that read requests as the template describes them
 MOST_CATEGORIES = 100  # that are listed for a column
 MOST_BYTES = 10_000  # of a request or an answer that is shown as an example
-TYPES = {TEXT: ["string"], DATE: ["string"], NUMBER: ["number"], None: ["string", "number", "boolean"]}
+TYPES = {
+    TEXT: ["string"],
+    DATE: ["string"],
+    NUMBER: ["number"],
+    BOOLEAN: ["boolean"],
+    None: ["string", "number", "boolean"],
+}
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 CHOICE = ". output=NAME in it chooses what this request is answered with: {outputs}; without, {output}"
 BINARY = "The same rows as a table of named columns"

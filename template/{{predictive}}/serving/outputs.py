@@ -45,7 +45,8 @@ def of_methods(model: Any) -> tuple[str, ...]:
 def has(model: Any, output: str) -> bool:
     """Whether a model with scikit-learn's methods has an output."""
     if output == CLASS_PROBABILITIES:
-        return hasattr(model, "predict_proba") and np.ndim(getattr(model, "classes_", 0)) == 1
+        classes = getattr(model, "classes_", ())  # of several labels a row, a list of arrays
+        return hasattr(model, "predict_proba") and len(classes) > 0 and all(np.ndim(label) == 0 for label in classes)
     return hasattr(model, output)
 
 

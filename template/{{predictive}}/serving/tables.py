@@ -7,7 +7,7 @@ purely numeric models; this module reads all others, with the same forms of docu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,9 @@ import numpy as np
 
 from serving import codecs
 from serving.codecs import RowFormat
-from serving.errors import EmptyBody, MalformedBody, NotANumber, WrongColumns
+from serving.errors import BadRequest, EmptyBody, MalformedBody, NotANumber, WrongColumns
 
-TEXT, NUMBER, DATE = "text", "number", "date"  # what a column holds, as far as it is known
+TEXT, NUMBER, BOOLEAN, DATE = "text", "number", "boolean", "date"  # what a column holds, as far as it is known
 
 Form = tuple[Any, ...]
 
@@ -41,6 +41,19 @@ class Table:
         """The rows as records."""
         values = {name: column.tolist() for name, column in self.columns.items()}
         return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+class Readings(Table):
+    """Rows of CSV with columns that can be read in two ways, because neither the model nor an example tells their kind.
+
+    `others` holds the second way for each of these columns: "3000" is a number or text, "True" a boolean or text.
+    """
+
+    __slots__ = ("others",)
+
+    def __init__(self, columns: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> None:
+        super().__init__(columns)
+        self.others = dict(others)
 
 
 Rows = np.ndarray | Table
@@ -79,7 +92,7 @@ class Selected:
 
 def form(rows: Any) -> Form:
     """What two requests must share to be predicted together, so that company never changes a value's type."""
-    if isinstance(rows, Selected):
+    if isinstance(rows, Selected | Readings):
         return (object(),)  # equal to no other
     if isinstance(rows, Table):
         return tuple((name, column.dtype, column.shape[1:]) for name, column in rows.columns.items())
@@ -103,6 +116,8 @@ def with_example(row_format: RowFormat | None, example: Table) -> RowFormat:
 
 
 def _kind_of(column: np.ndarray) -> str | None:
+    if column.dtype.kind == "b":
+        return BOOLEAN
     if column.dtype.kind in "iuf":
         return None if np.isnan(column.astype(np.float64)).all() else NUMBER
     given = [value for value in column.tolist() if value == value]
@@ -119,20 +134,70 @@ def decode(body: bytes, media_type: str, row_format: RowFormat | None) -> Rows:
     names, rows = read(body, media_type, row_format)
     if not names:
         return _untyped(rows, row_format)
-    return Table({name: _column([row[i] for row in rows], i, row_format, name) for i, name in enumerate(names)})
+    columns = {name: _column([row[i] for row in rows], i, row_format, name) for i, name in enumerate(names)}
+    others = _other_readings(body, row_format, columns) if media_type == codecs.CSV else {}
+    return Readings(columns, others) if others else Table(columns)
 
 
-def decode_values(body: bytes, media_type: str, kinds: type[str] | type[dict[str, Any]]) -> np.ndarray:
-    """One value a row, text or a record, as an array of objects: for models that read texts or dicts."""
-    if media_type == codecs.CSV and kinds is str:
+def answered(rows: Readings, ask: Callable[[Table], Any]) -> tuple[Any, dict[str, str]]:
+    """What the model answers, and the kinds of the columns of which it takes only one reading.
+
+    Raises BadRequest if it takes both and answers them differently, and whatever `ask` raises if it takes neither.
+    """
+    chosen, answer = _first_taken(rows, ask)
+    others = {name: rows.columns[name] if chosen.columns[name] is text else text for name, text in rows.others.items()}
+    kinds = {}
+    for name, other in others.items():
+        column = chosen.columns[name]
+        second = _attempt(ask, Table({**chosen.columns, name: other}))
+        if isinstance(second, Exception):
+            kinds[name] = _kind_of(column) or TEXT
+        elif not _same(answer, second):
+            values = " and ".join(repr(one.tolist()[0]) for one in (column, other))
+            raise BadRequest(
+                f"CSV doesn't tell what column {name} holds, and the model answers {values} differently: send JSON, or "
+                "write a record into example_request.json"
+            )
+    return answer, kinds
+
+
+def _first_taken(rows: Readings, ask: Callable[[Table], Any]) -> tuple[Table, Any]:
+    """The first combination of readings that the model takes, and its answer; raises what the first one raised."""
+    singles = [{name: other} for name, other in rows.others.items()]
+    combinations = [Table({**rows.columns, **others}) for others in ({}, rows.others, *singles)]
+    answers = ((combination, _attempt(ask, combination)) for combination in combinations)
+    failed = []
+    for combination, answer in answers:
+        if not isinstance(answer, Exception):
+            return combination, answer
+        failed.append(answer)
+    raise failed[0]
+
+
+def _attempt(ask: Callable[[Table], Any], rows: Table) -> Any:
+    """The answer, or the exception that came instead."""
+    try:
+        return ask(rows)
+    except Exception as error:
+        return error
+
+
+def _same(first: Any, second: Any) -> bool:
+    return codecs.encode(first, codecs.JSON) == codecs.encode(second, codecs.JSON)
+
+
+def decode_values(body: bytes, media_type: str, kinds: type) -> np.ndarray:
+    """One value a row as an array of objects: texts (`str`), records (`dict`), or what the model reads (`object`)."""
+    if media_type == codecs.CSV and kinds is not dict:
         rows: list[Any] = [row for row in codecs.csv_cells(body) if row]
     elif media_type in (codecs.JSON, codecs.JSON_LINES):
         rows = codecs.rows_in(body, media_type)
     else:
-        raise MalformedBody(f"the model reads {'texts' if kinds is str else 'records'}; send {codecs.JSON}")
+        wanted = {str: "texts", dict: "records"}.get(kinds, "values of its own kind")
+        raise MalformedBody(f"the model reads {wanted}; send {codecs.JSON}")
     values = np.empty(len(rows), dtype=object)
     for line, row in enumerate(rows):
-        values[line] = _only_value(row) if kinds is str else row
+        values[line] = _only_value(row) if kinds is str or media_type == codecs.CSV else row
         if not isinstance(values[line], kinds):
             expected = "one text" if kinds is str else "a record"
             raise MalformedBody(f"row {line + 1}: the model expects {expected} a row, got {str(row)[:40]!r}")
@@ -190,6 +255,22 @@ def _csv_rows(body: bytes, row_format: RowFormat | None) -> list[list[Any]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
+def _other_readings(
+    body: bytes, row_format: RowFormat | None, columns: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The columns of unknown kind that were not read as text, as the text that their cells are."""
+    unsure = [
+        index
+        for index, column in enumerate(columns.values())
+        if _kind(row_format, index) is None and column.dtype.kind in "iufb" and _kind_of(column)
+    ]
+    if not unsure:
+        return {}
+    names = [*columns]
+    cells = codecs.without_header(codecs.csv_cells(body), row_format)
+    return {names[index]: _objects([row[index] or None for row in cells]) for index in unsure}
+
+
 def _parsed(cells: tuple[str, ...], kind: str | None) -> list[Any]:
     """A column's cells as the values that they stand for: those of its kind, else the narrowest that takes them all."""
     if kind != TEXT:
@@ -235,8 +316,8 @@ def _column(values: list[Any], index: int, row_format: RowFormat | None, name: s
     types = {type(value) for value in values}
     for line, value in enumerate(values):
         wrong = isinstance(value, list | dict) or (kind == TEXT and not isinstance(value, str | None))
-        if wrong or (kind == NUMBER and isinstance(value, str)):
-            expected = {TEXT: "text", NUMBER: "a number"}.get(kind or "", "a single value")
+        if wrong or (kind in (NUMBER, BOOLEAN) and isinstance(value, str)):
+            expected = {TEXT: "text", NUMBER: "a number", BOOLEAN: "true or false"}.get(kind or "", "a single value")
             raise NotANumber(f"row {line + 1}, column {index + 1} ({name}): {str(value)[:40]!r} is not {expected}")
     if types == {bool}:
         return np.array(values, dtype=bool)
@@ -244,6 +325,11 @@ def _column(values: list[Any], index: int, row_format: RowFormat | None, name: s
         return _integers(values)
     if types <= {int, float, type(None)} and kind != TEXT:
         return _numbers(values, index, name)
+    return _objects(values)
+
+
+def _objects(values: list[Any]) -> np.ndarray:
+    """A column of values of any types; gaps are NaN."""
     column = np.empty(len(values), dtype=object)
     column[:] = [math.nan if value is None else value for value in values]
     return column

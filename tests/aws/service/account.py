@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import boto3
@@ -27,6 +28,8 @@ from tests.aws.service.protocols import Answer, Call, Request, ServiceError
 from tests.aws.service.quotas import Quotas
 from tests.aws.service.registry import Registry
 from tests.aws.service.scans import Scans
+from tests.aws.service.serverless import ProvisionedConcurrency
+from tests.aws.service.transforms import TransformJobs
 
 ID = "123456789012"  # moto's
 REGION = "us-east-1"
@@ -64,9 +67,11 @@ class Account:
         self.builds = Builds(self)
         self.endpoints = Endpoints(self)
         self.layers = Layers(self.url)
+        self.provisioned_concurrency = ProvisionedConcurrency(self)
         self.quotas = Quotas()
         self.registry = Registry()
         self.scans = Scans()
+        self.transforms = TransformJobs(self)
         self._fakes = (
             self.asynchronous,
             self.boundaries,
@@ -74,9 +79,11 @@ class Account:
             self.builds,
             self.endpoints,
             self.layers,
+            self.provisioned_concurrency,
             self.quotas,
             self.registry,
             self.scans,
+            self.transforms,
         )
 
     def refuse(
@@ -104,13 +111,7 @@ class Account:
 
     def client(self, service: str, region: str = REGION) -> Any:
         """A client of the account that no test sees: to arrange and to look."""
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=f"http://{self.moto}",
-            aws_access_key_id="testing",
-            aws_secret_access_key=SECRET_KEY,
-        )
+        return _client(self.moto, service, region)
 
     def write_log(self, group: str, stream: str, lines: list[str], region: str = REGION) -> None:
         """Add lines to a log stream."""
@@ -126,12 +127,18 @@ class Account:
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
     def put_image(
-        self, repository: str, tag: str, region: str = REGION, architecture: str = "amd64", salt: str = ""
+        self,
+        repository: str,
+        tag: str,
+        region: str = REGION,
+        architecture: str = "amd64",
+        salt: str = "",
+        size: int = 1,
     ) -> str:
         """Push an image; its digest."""
         config = {
             "mediaType": "application/vnd.docker.container.image.v1+json",
-            "size": 1,
+            "size": size,  # which moto takes for the image's
             "digest": self.layers.put_configuration(architecture),
         }
         manifest = {
@@ -183,8 +190,9 @@ class Account:
             refusal.times -= 1
             raise refusal.problem
         for fake in self._fakes:
-            if operation := getattr(fake, call.operation, None) if call.service == fake.service else None:
-                return protocols.answer(call, operation(call))
+            operation = getattr(fake, call.operation, None) if call.service == fake.service else None
+            if operation and (found := operation(call)) is not None:
+                return protocols.answer(call, found)
         return self._ask_moto(call, request)
 
     def _check(self, call: Call) -> None:
@@ -204,3 +212,14 @@ class Account:
         if answer.status >= 500:
             self.wrong.append(f"moto can't do {call.name}: {answer.body[:300]!r}")
         return answer
+
+
+@cache  # making one takes longer than most calls
+def _client(moto: str, service: str, region: str) -> Any:
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=f"http://{moto}",
+        aws_access_key_id="testing",
+        aws_secret_access_key=SECRET_KEY,
+    )

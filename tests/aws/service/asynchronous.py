@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from tests.aws.service import authorization
-from tests.aws.service.authorization import Caller, Demand
+from tests.aws.service.authorization import Caller, Demand, inline_policies
+from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 from tests.verbs.contract_server import Reply, Request
 
@@ -88,8 +88,8 @@ class AsyncInvocations:
         sagemaker = self.account.client("sagemaker", call.region)
         model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
         role = model["ExecutionRoleArn"].rpartition("/")[2]
-        caller = Caller(authorization.inline_policies(call, self.account, role))
+        caller = Caller(inline_policies(call, self.account, role))
         for url, action in needed.items():
-            demand = Demand(action, f"arn:{authorization.partition(call.region)}:s3:::{url.removeprefix('s3://')}")
+            demand = Demand(action, f"arn:{partition(call.region)}:s3:::{url.removeprefix('s3://')}")
             if not caller.allows(demand):
                 self.account.wrong.append(f"the role may not {action} on {url}")

@@ -15,8 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import botocore.session
-
+from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 
 Document = dict[str, Any]
@@ -56,6 +55,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, str]] = {
         "ModelPackageGroupName": "model-package-group/{}",
         "ResourceArn": "{}",
     },
+    ("sagemaker", "transform-job"): {"TransformJobName": "transform-job/{}", "ResourceArn": "{}"},
     ("ecr", "repository"): {
         "repositoryName": "repository/{}",
         "repositoryNames": "repository/{}",
@@ -155,16 +155,6 @@ def arn(call: Call, service: str, rest: str) -> str:
     """An ARN of the account."""
     place = "::" if service == "s3" else f":{call.region}:123456789012" if service != "iam" else "::123456789012"
     return f"arn:{partition(call.region)}:{service}{place}:{rest}"
-
-
-def partition(region: str) -> str:
-    """The partition that a region is in."""
-    return str(_session().get_partition_for_region(region))
-
-
-@cache
-def _session() -> Any:
-    return botocore.session.get_session()
 
 
 def _role(call: Call, account: Any) -> Iterator[str]:
@@ -344,6 +334,7 @@ EXTRA: dict[str, list[Any]] = {
     "sagemaker:CreateEndpointConfig": [_tagged("sagemaker:AddTags")],
     "sagemaker:CreateEndpoint": [_tagged("sagemaker:AddTags"), _grant],
     "sagemaker:UpdateEndpoint": [_grant],
+    "sagemaker:CreateTransformJob": [_tagged("sagemaker:AddTags")],
     "sagemaker:CreateModelPackageGroup": [_tagged("sagemaker:AddTags")],
     "codebuild:CreateProject": [_passed("serviceRole", "codebuild")],
     "codebuild:UpdateProject": [_passed("serviceRole", "codebuild")],
@@ -370,8 +361,13 @@ def _fits(statement: Document, demand: Demand) -> bool:
 
 
 def _like(pattern: str, text: str) -> bool:
+    return bool(_expression(pattern).fullmatch(text))
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"([*?])", pattern)
-    return bool(re.fullmatch("".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts), text))
+    return re.compile("".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts))
 
 
 # a key that the request doesn't have fits no condition

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
+from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Builds:
         return True
 
     def _described(self, build: Build) -> dict[str, Any]:
-        arn = f"arn:{_partition(build.region)}:codebuild:{build.region}:123456789012:build/{build.identity}"
+        arn = f"arn:{partition(build.region)}:codebuild:{build.region}:123456789012:build/{build.identity}"
         now = time.time()
         described: dict[str, Any] = {
             "id": build.identity,
@@ -198,7 +199,3 @@ class Builds:
         if failed:
             described["contexts"] = [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": build.ending.message}]
         return described
-
-
-def _partition(region: str) -> str:
-    return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rpartition("-")[0].rpartition("-")[0], "aws")

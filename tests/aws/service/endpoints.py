@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.aws.service import serverless
+from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 
 if TYPE_CHECKING:
@@ -96,8 +98,8 @@ class Region:
             raise ServiceError("ValidationException", f"Cannot create already existing endpoint configuration {name}")
         models = self._account.client("sagemaker", call.region)
         for variant in call.parameters["ProductionVariants"]:
-            if "ModelName" in variant and not _exists(models, variant["ModelName"]):
-                raise ServiceError("ValidationException", f'Could not find model "{variant["ModelName"]}".')
+            if "ModelName" in variant:
+                serverless.require_valid(call.parameters, _model(models, variant["ModelName"]))
         arn = _arn(call, "endpoint-config", name)
         self.configs[name] = call.parameters | {"EndpointConfigArn": arn, "CreationTime": time.time()}
         self._tag(arn, call.parameters.get("Tags", []))
@@ -141,6 +143,7 @@ class Region:
         if status != "InService":
             raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
         old = endpoint.config
+        serverless.require_updatable(self._config(old), self._config(config), call.parameters)
         ending = self._ended_by_an_alarm(call, name, config, old) or self._shared.ending
         steps = [self._step("Updating", old), self._step("Updating", old)]
         if ending.status == "RolledBack":
@@ -224,13 +227,7 @@ class Region:
 
     def _step(self, status: str, config: str) -> Row:
         variants = [
-            {
-                "VariantName": variant["VariantName"],
-                "CurrentWeight": 1.0,
-                "DesiredWeight": 1.0,
-                "CurrentInstanceCount": variant.get("InitialInstanceCount", 1),
-                "DesiredInstanceCount": variant.get("InitialInstanceCount", 1),
-            }
+            {"VariantName": variant["VariantName"], "CurrentWeight": 1.0, "DesiredWeight": 1.0, **_capacity(variant)}
             for variant in self._config(config)["ProductionVariants"]
         ]
         return {"EndpointStatus": status, "EndpointConfigName": config, "ProductionVariants": variants}
@@ -249,14 +246,20 @@ class Region:
         self._shared.tags.setdefault(arn, {}).update({tag["Key"]: tag["Value"] for tag in tags})
 
 
-def _exists(models: Any, name: str) -> bool:
+def _capacity(variant: Row) -> Row:
+    """How much of a variant there is, and should be."""
+    if found := variant.get("ServerlessConfig"):
+        return {"CurrentServerlessConfig": found, "DesiredServerlessConfig": found}
+    count = variant.get("InitialInstanceCount", 1)
+    return {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
+
+
+def _model(models: Any, name: str) -> Row:
     try:
-        models.describe_model(ModelName=name)
+        return dict(models.describe_model(ModelName=name))
     except models.exceptions.ClientError:
-        return False
-    return True
+        raise ServiceError("ValidationException", f'Could not find model "{name}".') from None
 
 
 def _arn(call: Call, kind: str, name: str) -> str:
-    partition = "aws-cn" if call.region.startswith("cn-") else "aws-us-gov" if "-gov-" in call.region else "aws"
-    return f"arn:{partition}:sagemaker:{call.region}:123456789012:{kind}/{name.lower()}"
+    return f"arn:{partition(call.region)}:sagemaker:{call.region}:123456789012:{kind}/{name.lower()}"

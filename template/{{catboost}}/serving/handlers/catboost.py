@@ -15,7 +15,7 @@ from serving.codecs import RowFormat
 from serving.errors import BadRequest
 from serving.handlers import pickles
 from serving.handlers.base import Handler, UnusableModel, find_model
-from serving.tables import NUMBER, TEXT, Rows, Table
+from serving.tables import NUMBER, TEXT, Readings, Rows, Table
 
 
 class CatboostHandler(Handler):
@@ -59,10 +59,11 @@ class CatboostHandler(Handler):
         """The rows as numbers, or with values of their own types if the model has categories or text."""
         if not self._typed or self.row_format is None:
             return super().decode(body, content_type)
-        row_format = self.row_format
-        if content_type == codecs.CSV:  # CatBoost makes text of whole numbers, and cells are text already: "08001"
-            row_format = replace(row_format, kinds=tuple(kind or TEXT for kind in row_format.kinds))
-        return tables.decode(body, content_type, row_format)
+        if content_type != codecs.CSV:
+            return tables.decode(body, content_type, self.row_format)
+        # CatBoost makes text of whole numbers, and cells are text already: "08001"
+        row_format = replace(self.row_format, kinds=tuple(kind or TEXT for kind in self.row_format.kinds))
+        return _with_booleans(tables.decode(body, content_type, row_format), self.row_format.kinds)
 
     def predict(self, model: Any, rows: Any) -> Any:
         """`model.predict`, or what SERVING_OUTPUT names."""
@@ -74,6 +75,8 @@ class CatboostHandler(Handler):
 
     def predict_output(self, model: Any, rows: Any, output: str) -> Any:
         """What the model itself answers. Raises BadRequest for values that it refuses."""
+        if isinstance(rows, Readings):
+            return tables.answered(rows, lambda reading: self.predict_output(model, reading, output))[0]
         values = _values(rows) if self._typed else rows
         threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         try:
@@ -86,6 +89,18 @@ class CatboostHandler(Handler):
 
 def _read(kind: Any, path: Path) -> Any:
     return kind().load_model(str(path), format="json" if path.suffix == ".json" else "cbm")
+
+
+def _with_booleans(rows: Rows, kinds: tuple[str | None, ...]) -> Rows:
+    """The rows, with the other reading of categories that are all True or False: CatBoost tells text from booleans."""
+    if not isinstance(rows, Table):
+        return rows
+    others = {
+        name: np.array([bool(codecs.BOOLEANS[cell]) for cell in column])
+        for (name, column), kind in zip(rows.columns.items(), kinds, strict=True)
+        if kind is None and {*column.tolist()} <= codecs.BOOLEANS.keys()
+    }
+    return Readings(rows.columns, others) if others else rows
 
 
 def _values(rows: Rows) -> np.ndarray:

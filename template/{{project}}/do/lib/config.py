@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lib import policy, values
+from lib import policy, target, values
 from lib.cli import ROOT, ExitCode, VerbError
 
 CONFIG_FILE = ROOT / "do" / "config.env"
@@ -28,11 +28,18 @@ PARTITIONS: Mapping[str, str] = json.loads((LIB / "partitions.json").read_text(e
 INSTANCES: Mapping[str, dict[str, Any]] = json.loads((LIB / "instances.json").read_text(encoding="utf-8"))
 LOCAL_DISKS = [name for name, row in INSTANCES.items() if "local_disk" in row]
 
+# of a line in do/config.env, which do/update doesn't touch
+LEFT_OVER = ": remove the line, or go back to the answers that it belongs to"
+
 ENVIRONMENT, FILE, ANSWER, DEFAULT = "environment", "do/config.env", "answer", "default"
 
 # the settings that the server in the container reads, and the variables that it reads them from
 CONTAINER_VARIABLES = {"MODEL_ID": "HF_MODEL_ID", "MODEL_REVISION": "HF_REVISION", "HF_TOKEN_SECRET": "HF_TOKEN_SECRET"}
-PREDICTIVE_VARIABLES = {"INVOCATION_TIMEOUT": "SERVING_REQUEST_TIMEOUT", "MAX_BODY_MB": "SERVING_MAX_BODY_MB"}
+PREDICTIVE_VARIABLES = {
+    "INVOCATION_TIMEOUT": "SERVING_REQUEST_TIMEOUT",
+    "MAX_BODY_MB": "SERVING_MAX_BODY_MB",
+    "MAX_PAYLOAD_MB": "SERVING_MAX_BODY_MB",
+}
 GENERATIVE_VARIABLES = {"STARTUP_TIMEOUT": "SERVING_STARTUP_TIMEOUT"}
 
 
@@ -93,7 +100,8 @@ def container_variables() -> dict[str, str]:
     """The environment that every container of this project gets, here and on AWS."""
     current = load()
     variables = CONTAINER_VARIABLES | (GENERATIVE_VARIABLES if "MODEL_ID" in current else PREDICTIVE_VARIABLES)
-    return {variables[key]: current[key] for key in current if key in variables and current[key]}
+    chosen = {variables[key]: current[key] for key in current if key in variables and current[key]}
+    return target.CONTAINER_VARIABLES | chosen
 
 
 def parse(text: str) -> dict[str, str]:
@@ -104,6 +112,7 @@ def parse(text: str) -> dict[str, str]:
             continue
         try:
             key, value = _parse_line(line)
+            check_key(key, LEFT_OVER)
             _check_owned(key, value)
             if key in found:
                 raise ValueError(f"{key} is there twice")
@@ -148,11 +157,11 @@ def _with_line(text: str, key: str, line: str) -> str:
     return changed if found else f"{text.rstrip()}\n\n{line}\n"
 
 
-def check_key(key: str) -> None:
-    """Raise VerbError unless it is the name of a setting or an answer; the error names the nearest one."""
+def check_key(key: str, advice: str = "") -> None:
+    """Raise VerbError unless it is the name of a setting or an answer; the error names the nearest one, or `advice`."""
     known = [*dict.fromkeys([*ANSWERS, *SETTINGS])]
     if key not in known:
-        hint = values.did_you_mean(key.upper(), known) or f": there are {', '.join(known)}"
+        hint = values.did_you_mean(key.upper(), known) or advice or f": there are {', '.join(known)}"
         raise VerbError(f"unknown setting {key!r}{hint}", ExitCode.BAD_CONFIGURATION)
 
 

@@ -101,6 +101,29 @@ def contradictions(
     `partitions` has the AWS partition of each region, `local_disks` the instance types with a disk of their own. Each
     value is right by itself. Those that a project doesn't have are missing.
     """
+    if "MIN_INSTANCES" in values:
+        yield from _of_instances(values, local_disks)
+    if "VPC_SUBNETS" in values:
+        yield from _of_machines(values, local_disks)
+    if "JOIN_SOURCE" in values:
+        yield from _of_transform_jobs(values)
+    if "PROVISIONED_CONCURRENCY" in values:
+        yield from _of_concurrency(values)
+    captured, place = int(values.get("DATA_CAPTURE_PERCENT", 0)), values.get("DATA_CAPTURE_URL", "")
+    if captured and not place:
+        yield "DATA_CAPTURE_PERCENT needs a place in S3: set DATA_CAPTURE_URL s3://... with it"
+    if place and not captured:
+        yield "DATA_CAPTURE_URL has no effect at 0 percent: set DATA_CAPTURE_PERCENT with it"
+    role, region = values["ROLE_ARN"], values["AWS_REGION"]
+    if role and role.split(":")[1] != partitions.get(region, role.split(":")[1]):
+        yield (
+            f"ROLE_ARN is in the partition {role.split(':')[1]}, but AWS_REGION={region} is in {partitions[region]}: "
+            "give a role of that partition, or another region"
+        )
+
+
+def _of_instances(values: Mapping[str, str], local_disks: Collection[str]) -> Iterator[str]:
+    """Those of settings that only deployment targets with instances have."""
     least, most = int(values["MIN_INSTANCES"]), int(values["MAX_INSTANCES"])
     if least == 0 and values["DEPLOY_TARGET"] == "realtime":
         yield "MIN_INSTANCES=0 leaves nobody to answer: set MIN_INSTANCES 1, or take deploy_target=async"
@@ -110,28 +133,59 @@ def contradictions(
         yield f"MAX_INSTANCES={most} is less than MIN_INSTANCES={least}: set MAX_INSTANCES {least}, or more"
     if values["DEPLOYMENT_STRATEGY"] == "rolling" and least < 2:
         yield "DEPLOYMENT_STRATEGY=rolling needs two instances: set MIN_INSTANCES 2, or take blue-green"
-    if values["VPC_SUBNETS"] and not values["VPC_SECURITY_GROUPS"]:
-        yield "VPC_SUBNETS needs a security group: set VPC_SECURITY_GROUPS sg-... with it"
-    if values["VPC_SECURITY_GROUPS"] and not values["VPC_SUBNETS"]:
-        yield "VPC_SECURITY_GROUPS has no effect without subnets: set VPC_SUBNETS subnet-... with it"
     # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
     instance_type, size = values["INSTANCE_TYPE"], values["VOLUME_SIZE_GB"]
     if instance_type in local_disks and size != "0":
         yield f"{instance_type} has a disk of its own, and SageMaker adds none: set VOLUME_SIZE_GB 0 instead of {size}"
-    if instance_type in local_disks and values["KMS_KEY"]:
-        yield f"{instance_type} encrypts its own disk, and SageMaker takes no KMS_KEY for it: set KMS_KEY ''"
-    captured, place = int(values.get("DATA_CAPTURE_PERCENT", 0)), values.get("DATA_CAPTURE_URL", "")
-    if captured and not place:
-        yield "DATA_CAPTURE_PERCENT needs a place in S3: set DATA_CAPTURE_URL s3://... with it"
-    if place and not captured:
-        yield "DATA_CAPTURE_URL has no effect at 0 percent: set DATA_CAPTURE_PERCENT with it"
+
+
+def _of_machines(values: Mapping[str, str], local_disks: Collection[str]) -> Iterator[str]:
+    """Those of settings that deployment targets with an instance type have."""
+    if values["VPC_SUBNETS"] and not values["VPC_SECURITY_GROUPS"]:
+        yield "VPC_SUBNETS needs a security group: set VPC_SECURITY_GROUPS sg-... with it"
+    if values["VPC_SECURITY_GROUPS"] and not values["VPC_SUBNETS"]:
+        yield "VPC_SECURITY_GROUPS has no effect without subnets: set VPC_SUBNETS subnet-... with it"
+    if values["INSTANCE_TYPE"] in local_disks and values["KMS_KEY"]:
+        yield f"{values['INSTANCE_TYPE']} encrypts its own disk, and SageMaker takes no KMS_KEY for it: set KMS_KEY ''"
     if values["NETWORK_ISOLATION"] == "true" and values["MODEL_SOURCE"] == "huggingface":
         yield "NETWORK_ISOLATION=true keeps the container from downloading the model from the Hub: take model_source=s3"
-    role, region = values["ROLE_ARN"], values["AWS_REGION"]
-    if role and role.split(":")[1] != partitions.get(region, role.split(":")[1]):
+
+
+def _of_transform_jobs(values: Mapping[str, str]) -> Iterator[str]:
+    """Those of settings that only batch transform has."""
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTransformJob.html
+    payload, at_once = int(values["MAX_PAYLOAD_MB"]), int(values["MAX_CONCURRENT_TRANSFORMS"])
+    if payload * at_once > 100:
         yield (
-            f"ROLE_ARN is in the partition {role.split(':')[1]}, but AWS_REGION={region} is in {partitions[region]}: "
-            "give a role of that partition, or another region"
+            f"MAX_PAYLOAD_MB={payload} times MAX_CONCURRENT_TRANSFORMS={at_once} is more than the 100 MB that "
+            f"SageMaker takes: set MAX_CONCURRENT_TRANSFORMS {100 // payload}, or less"
+        )
+    if values["JOIN_SOURCE"] == "Input" and values["ASSEMBLE_WITH"] != values["SPLIT_TYPE"]:
+        yield (
+            f"JOIN_SOURCE=Input needs results that are put together as the input is split: set ASSEMBLE_WITH "
+            f"{values['SPLIT_TYPE']}, or JOIN_SOURCE None"
+        )
+    if values["BATCH_STRATEGY"] == "SingleRecord" and values["SPLIT_TYPE"] == "None":
+        yield "BATCH_STRATEGY=SingleRecord needs records: set SPLIT_TYPE Line, or BATCH_STRATEGY MultiRecord"
+
+
+def _of_concurrency(values: Mapping[str, str]) -> Iterator[str]:
+    """Those of settings that only serverless endpoints have."""
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariantServerlessConfig.html
+    at_once, least, most = (
+        int(values[name]) for name in ("MAX_CONCURRENCY", "PROVISIONED_CONCURRENCY", "MAX_PROVISIONED_CONCURRENCY")
+    )
+    if most < least:
+        yield (
+            f"MAX_PROVISIONED_CONCURRENCY={most} is less than PROVISIONED_CONCURRENCY={least}: "
+            f"set MAX_PROVISIONED_CONCURRENCY {least}, or more"
+        )
+    if least == 0 and most:
+        yield "MAX_PROVISIONED_CONCURRENCY has nothing to start from: set PROVISIONED_CONCURRENCY 1, or more"
+    if most > at_once:
+        yield (
+            f"MAX_PROVISIONED_CONCURRENCY={most} is more than MAX_CONCURRENCY={at_once}: "
+            f"set MAX_CONCURRENCY {most}, or more"
         )
 
 

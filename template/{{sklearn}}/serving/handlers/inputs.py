@@ -16,9 +16,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from serving.tables import DATE, NUMBER, TEXT
+from serving.tables import BOOLEAN, DATE, NUMBER, TEXT
 
-Inputs = Literal["numbers", "values", "texts", "records"]
+Inputs = Literal["numbers", "values", "texts", "records", "objects"]
 
 # Where the type of a value matters: these look at categories, at missing values or at text, or call the owner's code.
 # Everything else in scikit-learn turns its input into numbers first.
@@ -35,8 +35,10 @@ INNER = ("best_estimator_", "estimator_", "regressor_", "classifier_")  # the fi
 
 
 def inputs_of(model: Any) -> Inputs:
-    """What the model reads. `values`: its columns can have types of their own."""
+    """What the model reads. `values`: its columns can have types of their own. `objects`: rows of the owner's kind."""
     first = first_step(model)
+    if isinstance(first, CountVectorizer | HashingVectorizer) and _splits_itself(first):
+        return "objects"
     if isinstance(first, CountVectorizer | HashingVectorizer) or _tagged(first, "string"):
         return "texts"
     if isinstance(first, DictVectorizer) or _tagged(first, "dict"):
@@ -48,20 +50,53 @@ def inputs_of(model: Any) -> Inputs:
 
 def first_step(model: Any) -> Any:
     """What gets the rows first: the first step of a pipeline, however deep it is wrapped."""
-    for name in INNER:
-        if hasattr(model, name):
-            return first_step(getattr(model, name))
-    if isinstance(model, FeatureUnion):
-        return first_step(model.transformer_list[0][1])
+    if inside := _inside(model):
+        return first_step(inside[0])
     steps = [step for _, step in model.steps if step not in (None, "passthrough")] if _is_pipeline(model) else []
     while len(steps) > 1 and _passes_anything_on(steps[0]):
         del steps[0]
     return first_step(steps[0]) if steps else model
 
 
+def _inside(part: Any) -> list[Any]:
+    """The fitted estimators that get the very rows that `part` gets."""
+    if type(part).__module__.startswith("sklearn.frozen"):
+        return [part.estimator]
+    for name in INNER:
+        if hasattr(part, name):
+            return [getattr(part, name)]
+    if isinstance(part, FeatureUnion):
+        return [transformer for _, transformer in part.transformer_list if hasattr(transformer, "fit")]
+    calibrated = [one.estimator for one in getattr(part, "calibrated_classifiers_", [])]
+    several = [] if hasattr(part, "estimators_features_") else getattr(part, "estimators_", [])  # bagging: some columns
+    return calibrated or (several if isinstance(several, list) else [])
+
+
+def _splits_itself(vectorizer: Any) -> bool:
+    """Whether the owner's code makes the words of a row, which need not be a text: it may be a list of words."""
+    without_text = not vectorizer.lowercase or callable(vectorizer.preprocessor)
+    return callable(vectorizer.analyzer) or (callable(vectorizer.tokenizer) and without_text)
+
+
 def _passes_anything_on(step: Any) -> bool:
     """Whether it is a function over texts or tables alike, which tells nothing of its input."""
     return isinstance(step, FunctionTransformer) and not hasattr(step, "feature_names_in_")
+
+
+def column_names(model: Any) -> tuple[str, ...]:
+    """The names of the columns as scikit-learn or CatBoost keeps them; none if the model was trained on an array."""
+    if hasattr(model, "feature_names_in_"):
+        return tuple(map(str, model.feature_names_in_))
+    names = tuple(getattr(model, "feature_names_", ()))
+    numbered = tuple(map(str, range(len(names))))  # how CatBoost calls the columns of an array
+    return () if names == numbered else names
+
+
+def xgboost_categories(model: Any) -> tuple[str, ...]:
+    """The columns that one of XGBoost's classes takes as categories of pandas only."""
+    first = first_step(model)
+    types = (first.get_booster().feature_types if hasattr(first, "get_booster") else None) or []
+    return tuple(name for name, of_column in zip(column_names(model), types, strict=False) if of_column == "c")
 
 
 def has_gaps_of_none(model: Any) -> bool:
@@ -115,14 +150,14 @@ def categories_of(model: Any, columns: int) -> tuple[tuple[Any, ...], ...]:
 
 def _note(part: Any, columns: Sequence[int], notes: list[Any], fitted: Callable[[Any, int], list[Any]]) -> None:
     """Note for each of these columns what `part`, which gets them, was fitted to."""
-    for name in INNER:
-        if hasattr(part, name):
-            return _note(getattr(part, name), columns, notes, fitted)
-    if _is_pipeline(part):
+    if inside := _inside(part):
+        for one in inside:
+            _note(one, columns, notes, fitted)
+    elif _is_pipeline(part):
         for _, step in part.steps:
             _note(step, columns, notes, fitted)
             if step not in (None, "passthrough") and not isinstance(step, SimpleImputer):
-                return None  # from here on the columns are others
+                return  # from here on the columns are others
     elif isinstance(part, ColumnTransformer):
         for name, indices in part._transformer_to_input_indices.items():
             _note(part.named_transformers_.get(name), [columns[i] for i in indices], notes, fitted)
@@ -130,8 +165,7 @@ def _note(part: Any, columns: Sequence[int], notes: list[Any], fitted: Callable[
         _note(part._preprocessor, columns, notes, fitted)
     else:
         for column, found in zip(columns, fitted(part, len(columns)), strict=False):
-            notes[column] = found
-    return None
+            notes[column] = found or notes[column]
 
 
 def _fitted_categories(part: Any, columns: int) -> list[tuple[Any, ...]]:
@@ -148,6 +182,9 @@ def _fitted_kinds(part: Any, columns: int) -> list[str | None]:
         return [_kind(categories) for categories in part.categories_]
     if isinstance(part, SimpleImputer):
         return [_kind(np.asarray([value])) for value in part.statistics_] if part.strategy != "constant" else []
+    if hasattr(part, "get_booster"):  # one of XGBoost's classes
+        types = part.get_booster().feature_types or ["float"] * columns
+        return [None if of_column == "c" else NUMBER for of_column in types]
     if hasattr(part, "n_features_in_") and not any(_is_typed(inner) for inner in _parts(part)):
         return [NUMBER] * columns
     return []
@@ -158,14 +195,21 @@ def _kind(values: np.ndarray) -> str | None:
         return DATE
     if values.dtype.kind in "fiu":
         return NUMBER
-    return TEXT if any(isinstance(value, str) for value in values) else None
+    given = [value for value in values if value == value]
+    if given and all(isinstance(value, bool | np.bool_) for value in given):
+        return BOOLEAN
+    return TEXT if any(isinstance(value, str) for value in given) else None
 
 
 def _parts(model: Any) -> Iterator[Any]:
     """The model and every estimator in it."""
     yield model
     parameters = model.get_params(deep=True).values() if hasattr(model, "get_params") else ()
-    yield from (part for part in parameters if hasattr(part, "fit"))
+    for part in (model, *parameters):
+        if type(part).__module__.startswith("sklearn.frozen"):  # which hides the parameters of what is in it
+            yield from _parts(part.estimator)
+        elif part is not model and hasattr(part, "fit"):
+            yield part
 
 
 def _is_typed(part: Any) -> bool:

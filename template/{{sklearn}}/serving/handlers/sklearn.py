@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,20 @@ from serving.handlers.forests import exact_forest
 from serving.handlers.inputs import (
     Inputs,
     categories_of,
+    column_names,
     has_gaps_of_none,
     inputs_of,
     is_row_by_row,
     kinds_of,
     takes_missing,
+    xgboost_categories,
 )
 from serving.tables import Table
 
 log = logging.getLogger(__name__)
 
 OF_WRONG_ROWS = (ValueError, TypeError, LookupError, AttributeError)  # what code raises that looks columns up by name
+ONE_VALUE: dict[Inputs, type] = {"texts": str, "records": dict, "objects": object}  # a row, and not its columns
 RECORDS = 'send records, such as {"instances": [{"a": 1, "b": 2}]}'
 OtherVersion = getattr(exceptions, "InconsistentVersionWarning", UserWarning)  # since scikit-learn 1.3
 
@@ -47,6 +51,7 @@ class SklearnHandler(Handler):
     _dates = False  # whether text in ISO 8601 is to be dates, in columns whose kind the model doesn't tell
     _settled = False  # whether a first table has been answered: what it showed about dates holds for all others
     _told: tuple[str | None, ...] = ()  # what the model itself tells of its columns' kinds
+    _categories: tuple[str, ...] = ()  # columns that have to be categories of pandas
     _gaps_of_none = False  # whether missing values are None for the model, and not NaN
     _found = "what was loaded is"  # how an error begins that says what it is
 
@@ -72,10 +77,11 @@ class SklearnHandler(Handler):
             raise UnusableModel(pickles.without_method(self._found, model, self.output))
         self._inputs = inputs_of(model)
         self._gaps_of_none = has_gaps_of_none(model)
-        count = getattr(model, "n_features_in_", None)
-        if not count or self._inputs in ("texts", "records"):
+        names = column_names(model)
+        count = getattr(model, "n_features_in_", None) or len(names)
+        if not count or self._inputs in ONE_VALUE:
             return None
-        names = tuple(map(str, getattr(model, "feature_names_in_", ())))
+        self._categories = xgboost_categories(model)
         if self._inputs != "values":
             return RowFormat((int(count),), names)
         self._told = kinds_of(model, count)
@@ -102,7 +108,7 @@ class SklearnHandler(Handler):
             return super().decode(body, content_type)
         if self._inputs == "values" and not (self.row_format is None and _holds_texts(body, content_type)):
             return tables.decode(body, content_type, self.row_format)
-        return tables.decode_values(body, content_type, dict if self._inputs == "records" else str)
+        return tables.decode_values(body, content_type, ONE_VALUE.get(self._inputs, str))
 
     def predict(self, model: Any, rows: Any) -> Any:
         """`model.predict` (or what SERVING_OUTPUT names), or what gives the same numbers faster."""
@@ -116,11 +122,15 @@ class SklearnHandler(Handler):
         """What the model itself answers. Raises BadRequest for values that it refuses."""
         if self._inputs == "numbers":
             return self._exact(model, rows, output)
+        if isinstance(rows, tables.Readings):
+            answers, kinds = tables.answered(rows, lambda reading: self.predict_output(model, reading, output))
+            self._learn(kinds)
+            return answers
         try:
             answers = self._exact(model, rows, output)
         except Exception as error:
             # it refuses the values: an unknown category, a gap, a text for a number
-            if isinstance(error, ValueError | TypeError) and raised_by(error, "sklearn"):
+            if isinstance(error, ValueError | TypeError) and raised_by(error, "sklearn", "xgboost"):
                 raise BadRequest(f"the model can't take these values: {' '.join(str(error).split())[:300]}") from error
             if not self._settled and self._with_dates_it_works(model, rows, output):
                 self._settled = True
@@ -133,6 +143,12 @@ class SklearnHandler(Handler):
         if self.row_format is None and isinstance(rows, Table):
             self._require_names_to_count(model, rows, output, answers)
         return answers
+
+    def _learn(self, kinds: dict[str, str]) -> None:
+        """Keep the kinds of columns that a body of CSV showed, so that the next one is read in one way."""
+        if kinds and self.row_format:
+            known = zip(self.row_format.names, self.row_format.kinds, strict=True)
+            self.row_format = replace(self.row_format, kinds=tuple(kinds.get(name, kind) for name, kind in known))
 
     def _with_dates_it_works(self, model: Any, rows: Any, output: str) -> bool:
         """Whether the owner's code, which failed on text, wants dates in its place: nothing in the model tells."""
@@ -186,6 +202,7 @@ class SklearnHandler(Handler):
         if isinstance(rows, Table):
             frame = pd.DataFrame(rows.columns)
             frame = self._dated(frame) if self._dates else frame
+            frame = frame.astype(dict.fromkeys(self._categories, "category"))
             return frame.astype(object).where(frame.notna(), None) if self._gaps_of_none else frame
         if rows.ndim == 1:  # texts or records
             return rows.tolist()
@@ -204,6 +221,8 @@ def _as_dates(column: pd.Series) -> pd.Series:
 
 def _by_output(answers: Any) -> Any:
     """Predictions, by output if there are several: scikit-learn gives a list of their probabilities."""
+    if isinstance(answers, pd.DataFrame) and answers.columns.is_unique:
+        return {str(name): answers[name].to_numpy() for name in answers}
     if hasattr(answers, "toarray"):  # a sparse matrix
         return answers.toarray()
     if isinstance(answers, list) and all(np.ndim(answer) == 2 for answer in answers):

@@ -13,6 +13,7 @@ from lib.aws.client import AwsClient
 
 # what is in the project's bucket because of the target, by prefix, and for how many days
 KEPT_IN_BUCKET = {"async/": 30}
+LARGEST_BODY = 25 * 2**20  # bytes that are worth a check: SageMaker takes up to 1 GB, the container MAX_BODY_MB
 INPUTS, OUTPUTS, FAILURES = "async/input/", "async/output/", "async/failure/"
 # the setting of each topic, and what SageMaker calls it
 TOPICS = {"SUCCESS_TOPIC": "SuccessTopic", "ERROR_TOPIC": "ErrorTopic"}

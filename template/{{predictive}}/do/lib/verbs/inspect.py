@@ -15,7 +15,7 @@ from lib.model import memory, versions
 EPILOG = """\
 Reads the file as data, without running code from it: a pickle's opcodes, the headers of XGBoost's and Keras's formats,
 a SavedModel's protocol buffer. Exits with code 1 if the versions in requirements.txt may not load the
-model, or if it can't fit into the memory of INSTANCE_TYPE.
+model, or if it can't fit into the memory that it has in AWS.
 
 examples:
   do/inspect

@@ -8,15 +8,28 @@ from dataclasses import dataclass
 from functools import partial
 
 from lib import config
-from lib.aws import alarms, bucket, endpoint, failures, logs, model_data, names, preflight, requests, roles, scaling
+from lib.aws import (
+    alarms,
+    bucket,
+    endpoint,
+    failures,
+    kinds,
+    logs,
+    model_data,
+    names,
+    preflight,
+    requests,
+    roles,
+    scaling,
+)
 from lib.aws.client import AwsClient
 from lib.aws.endpoint import Endpoint
 from lib.aws.plan import Step
-from lib.aws.requests import Definition
+from lib.aws.requests import Definition, Parameters
 from lib.cli import ExitCode, VerbError, say
+from lib.target import capacity, updates
 
 CLOCK_SKEW = 60  # seconds that the clock here may differ from AWS's
-ASYNC = "AsyncInferenceConfig"  # what an asynchronous endpoint's configuration has
 LINES_SHOWN = 20  # of the log, where a deployment failed
 
 
@@ -72,18 +85,14 @@ def steps(aws: AwsClient, target: DesiredState, found: Endpoint | None) -> list[
     ]
 
 
-def starts_instances(target: DesiredState, found: Endpoint | None) -> bool:
-    """Whether new instances are going to start."""
+def starts_containers(target: DesiredState, found: Endpoint | None) -> bool:
+    """Whether new containers are going to start."""
     return not found or found.status == "Failed" or found.config != target.config.name
 
 
-def instances_needed(found: Endpoint | None) -> int:
-    """How many instances there are at once: with blue/green, the old ones beside the new ones."""
-    configuration = config.load()
-    new = requests.first_instances()
-    if not found or found.status == "Failed":
-        return new
-    return found.instances + (new if configuration["DEPLOYMENT_STRATEGY"] == "blue-green" else (new + 1) // 2)
+def quotas_needed(found: Endpoint | None) -> dict[str, int]:
+    """How much of the account's quotas is needed at once, by their names."""
+    return capacity.quotas(found.variant if found and found.status != "Failed" else {})
 
 
 def _environment(aws: AwsClient) -> Iterator[Step]:
@@ -111,22 +120,22 @@ def _serving(aws: AwsClient, target: DesiredState, found: Endpoint | None) -> It
     if not found:
         yield Step(f"create the endpoint {names.project()}", partial(create, aws, config_name))
     elif found.config != config_name or found.status != "InService":
-        _require_same_kind(aws, target.config, found)
-        update = partial(switch, aws, config_name, requests.first_instances(), found, watched=True)
+        require_updatable(aws, target.config.parameters, found)
+        update = partial(switch, aws, target.config.parameters, found, watched=True)
         yield Step(f"update the endpoint {names.project()} from {found.config}", update)
     elif old := alarms.stale(aws, config_name):  # of an update that was interrupted
         yield Step("delete the alarms of earlier configurations", partial(alarms.remove, aws, old))
 
 
-def _require_same_kind(aws: AwsClient, wanted: Definition, found: Endpoint) -> None:
-    """Raise VerbError for an endpoint whose callers would have to ask it otherwise from now on."""
-    served = aws.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=found.config) or {}
-    is_async = bool(served.get(ASYNC))
-    if served and is_async != (ASYNC in wanted.parameters):
+def require_updatable(aws: AwsClient, wanted: Parameters, found: Endpoint) -> None:
+    """Raise VerbError for an endpoint of another deployment target that can't be updated to this configuration."""
+    served = aws.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=found.config)
+    if served and not kinds.is_updatable(served, wanted):
+        kind = kinds.of(served)
         raise VerbError(
-            f"{names.project()} is {'an asynchronous' if is_async else 'a real-time'} endpoint, whose callers this "
-            "update would break: run do/clean --aws, then do/deploy, or do/update --keep-version --data "
-            f"deploy_target={'async' if is_async else 'realtime'}",
+            f"{names.project()} was deployed with deploy_target={kind}, and an update can't make it "
+            f"{kinds.of(wanted)}: run do/clean --aws, then do/deploy, or do/update --keep-version --data "
+            f"deploy_target={kind}",
             ExitCode.BAD_CONFIGURATION,
         )
 
@@ -144,12 +153,12 @@ def create(aws: AwsClient, config_name: str) -> None:
     _wait(aws, config_name, began)
 
 
-def switch(aws: AwsClient, config_name: str, instances: int, found: Endpoint, watched: bool) -> None:
-    """Switch the endpoint to a configuration with this number of instances, and wait. Raises RolledBack, VerbError.
+def switch(aws: AwsClient, wanted: Parameters, found: Endpoint, watched: bool) -> None:
+    """Switch the endpoint to a configuration, which is given whole, and wait. Raises RolledBack, VerbError.
 
-    With `watched`, SageMaker takes the update back if the new instances make errors or answer slowly.
+    With `watched`, the target's alarms let SageMaker take the update back.
     """
-    began = time.time()
+    began, config_name = time.time(), wanted["EndpointConfigName"]
     watching = alarms.watch(aws, config_name) if watched else []
     # first, so that an update that is interrupted is remembered, too
     aws.change("sagemaker", "AddTags", ResourceArn=found.arn, Tags=[endpoint.history(found)])
@@ -158,8 +167,7 @@ def switch(aws: AwsClient, config_name: str, instances: int, found: Endpoint, wa
         "UpdateEndpoint",
         EndpointName=names.project(),
         EndpointConfigName=config_name,
-        DeploymentConfig=requests.deployment(min(instances, found.instances), watching),
-        **(scaling.KEEP_COUNT if requests.is_scaled() else {}),
+        **updates.parameters(wanted, found.variant, [alarm["AlarmName"] for alarm in watching], requests.is_scaled()),
     )
     _wait(aws, config_name, began)
     alarms.remove(aws, alarms.stale(aws, config_name))

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from lib.aws import names, requests, waiting
+from lib.aws import names, waiting
 from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
+from lib.target import updates
 
 HISTORY_TAG = "mcc-template:previous"  # on the endpoint: the hashes of the configurations before this one
 HISTORY_LENGTH = 10  # a tag holds 256 characters
@@ -20,16 +21,30 @@ MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What SageMaker says of it. `instances` is how many serve now."""
+    """What SageMaker says of it. `variant` is its production variant as it serves now; empty while there is none."""
 
     arn: str
     status: str
     config: str
     reason: str
-    instances: int
+    variant: dict[str, Any]
     created: datetime
     changed: datetime
     tags: dict[str, str]
+
+    @property
+    def instances(self) -> int:
+        """How many instances serve now; none if it has no instances."""
+        return int(self.variant.get("CurrentInstanceCount", 0))
+
+    @property
+    def size(self) -> str:
+        """How much there is of it, in words."""
+        serverless = self.variant.get("CurrentServerlessConfig")
+        if not serverless:
+            return f"{self.instances} instances"
+        ready = serverless.get("ProvisionedConcurrency", 0)
+        return f"{serverless['MemorySizeInMB']} MB, {serverless['MaxConcurrency']} requests at once, {ready} kept ready"
 
     @property
     def tag_list(self) -> list[dict[str, str]]:
@@ -69,7 +84,7 @@ def require_serving(aws: AwsClient) -> None:
 
 def settled(aws: AwsClient) -> Endpoint | None:
     """The endpoint when nothing moves any more; None if there is none then. Raises VerbError."""
-    patience = requests.longest_update() + 1800
+    patience = updates.longest() + 1800
     waiting.until(lambda: _look(aws), lambda seen: not seen or seen.status not in MOVING, _told, patience)
     return find(aws)
 
@@ -90,13 +105,12 @@ def _look(aws: AwsClient) -> Endpoint | None:
 
 
 def _described(found: dict[str, Any]) -> Endpoint:
-    variants = found.get("ProductionVariants", [])
     return Endpoint(
         arn=found["EndpointArn"],
         status=found["EndpointStatus"],
         config=found["EndpointConfigName"],
         reason=found.get("FailureReason", ""),
-        instances=sum(variant.get("CurrentInstanceCount", 0) for variant in variants),
+        variant=next(iter(found.get("ProductionVariants", [])), {}),
         created=found["CreationTime"],
         changed=found["LastModifiedTime"],
         tags={},

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import httpx
-
 from lib.aws import names
 from lib.aws.client import AwsClient
 
@@ -37,6 +35,8 @@ def _address(aws: AwsClient, digest: str) -> str:
 
 
 def _downloaded(address: str) -> bytes:
+    import httpx  # takes a tenth of a second, which most verbs needn't spend
+
     try:
         response = httpx.get(address, timeout=SECONDS)
     except httpx.HTTPError as error:

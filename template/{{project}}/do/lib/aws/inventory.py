@@ -9,10 +9,11 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from lib.aws import alarms, bucket, deployment, endpoint, logs, names, roles, scaling, traces
+from lib.aws import alarms, bucket, deployment, endpoint, logs, names, roles, scaling, traces, transforms
 from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
+from lib.target import capacity
 
 DELETED_AT_ONCE = 1000  # objects in one request to S3
 
@@ -24,7 +25,7 @@ Tags = list[dict[str, str]]
 class Resource:
     """Something in AWS: its kind in words, how it is, since when, and how it is removed.
 
-    `tags` say whose it is, and `mark` gives it this project's.
+    `tags` say whose it is, and `mark` gives it this project's. What `is_over` stays: AWS has no way to remove it.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Resource:
     mark: Callable[[], object]
     state: str = ""
     created: datetime | None = None
+    is_over: bool = False
 
 
 class Found(NamedTuple):
@@ -74,17 +76,16 @@ def _autoscaling(aws: AwsClient) -> Iterator[Resource]:
         return
     found = endpoint.named(aws)
     if not found or names.is_ours(found.tag_list):
-        state = f"{target['MinCapacity']} to {target['MaxCapacity']} instances"
+        state = f"{target['MinCapacity']} to {target['MaxCapacity']} {capacity.UNIT}"
         # without tags of its own: it belongs to the endpoint of its name
-        yield Resource(
-            "autoscaling", target["ResourceId"], partial(scaling.disable, aws), names.tag_list(), _nothing, state
-        )
+        remove = partial(scaling.disable, aws, target)
+        yield Resource("autoscaling", target["ResourceId"], remove, names.tag_list(), _nothing, state)
 
 
 def _endpoint(aws: AwsClient) -> Iterator[Resource]:
     found = endpoint.named(aws)
     if found:
-        state = f"{found.status}, {found.instances} instances, {found.config}"
+        state = f"{found.status}, {found.size}, {found.config}"
         remove, mark = partial(deployment.remove, aws), partial(_mark_in_sagemaker, aws, found.arn)
         yield Resource("endpoint", names.project(), remove, found.tag_list, mark, state, found.created)
 
@@ -95,6 +96,16 @@ def _configs(aws: AwsClient) -> Iterator[Resource]:
 
 def _models(aws: AwsClient) -> Iterator[Resource]:
     return _by_content(aws, "model", "Models", "Model")
+
+
+def _transform_jobs(aws: AwsClient) -> Iterator[Resource]:
+    """The latest jobs of batch transform."""
+    for job in transforms.latest(aws):
+        tags, mark = _in_sagemaker(aws, job.arn)
+        remove = partial(transforms.stop, aws, job.name)
+        yield Resource(
+            "transform job", job.name, remove, tags, mark, job.status, job.created, is_over=not job.is_moving
+        )
 
 
 def _build_project(aws: AwsClient) -> Iterator[Resource]:
@@ -239,7 +250,15 @@ def _remove_packages(aws: AwsClient) -> None:
 
 # what can be named on the command line of do/clean, in the order of removal
 GROUPS: dict[str, tuple[Callable[[AwsClient], Iterator[Resource]], ...]] = {
-    "endpoint": (_autoscaling, _endpoint, _configs, _models, _alarms, partial(_role, purpose="sagemaker")),
+    "endpoint": (
+        _transform_jobs,
+        _autoscaling,
+        _endpoint,
+        _configs,
+        _models,
+        _alarms,
+        partial(_role, purpose="sagemaker"),
+    ),
     "registry": (_registry,),
     "build": (_build_project, partial(_role, purpose="codebuild")),
     "images": (_images,),

@@ -9,6 +9,7 @@ from lib.aws import names
 from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
+from lib.target import presence
 
 SERVICE = "sagemaker-runtime"
 # SageMaker itself waits 60 seconds for an answer, and 8 minutes for the end of a stream
@@ -32,7 +33,8 @@ class Refused(Exception):
 
 
 def connect() -> AwsClient:
-    """AWS, for requests to the endpoint: each is sent once, whatever comes back."""
+    """AWS, for requests to the endpoint: each is sent once, whatever comes back. Raises VerbError."""
+    presence.require_endpoint()
     aws = AwsClient()
     once = {"total_max_attempts": 1}
     aws.session.client(SERVICE, read_timeout=READ_SECONDS, max_pool_connections=CONNECTIONS, retries=once)

@@ -17,8 +17,10 @@ MOST_STREAMS = 20  # containers whose log is read; the others say the same
 MOST_LINES = 1000  # of each, the last ones
 
 
-def of_new_streams(aws: AwsClient, kind: str, since: float) -> list[str]:
+def of_new_streams(aws: AwsClient, kind: str, since: float, prefix: str = "") -> list[str]:
     """What those streams hold that were begun since a time (seconds of the epoch), oldest line first.
+
+    With `prefix`, only those whose names begin so.
 
     These are the containers that started then: the ones from before, which may go on, say nothing about why a
     deployment failed. Streams aren't chosen by their last event, which lags up to an hour:
@@ -27,7 +29,8 @@ def of_new_streams(aws: AwsClient, kind: str, since: float) -> list[str]:
     group = names.log_group(kind)
     if not exists(aws, kind):
         return []
-    streams = aws.pages("logs", "DescribeLogStreams", "logStreams", logGroupName=group)
+    named = {"logStreamNamePrefix": prefix} if prefix else {}
+    streams = aws.pages("logs", "DescribeLogStreams", "logStreams", logGroupName=group, **named)
     new = [stream["logStreamName"] for stream in streams if stream["creationTime"] >= since * 1000]
     found: list[str] = []
     for name in new[:MOST_STREAMS]:

@@ -89,9 +89,19 @@ def is_alarm(name: str) -> bool:
     return name == wake() or watches_update(name)
 
 
+def is_transform_job(name: str) -> bool:
+    """Whether a name may be that of a transform job of this project: named by its content, with its attempt."""
+    base, _, attempt = name.rpartition("-")
+    return is_by_content(base) and attempt.isdigit()
+
+
 def log_group(kind: str) -> str:
-    """The log group of the `endpoint` or of the `build`."""
-    return {"endpoint": f"/aws/sagemaker/Endpoints/{project()}", "build": f"/aws/codebuild/{project()}"}[kind]
+    """The log group of the `endpoint`, of the `build`, or of each `transform` job of the account."""
+    return {
+        "endpoint": f"/aws/sagemaker/Endpoints/{project()}",
+        "build": f"/aws/codebuild/{project()}",
+        "transform": "/aws/sagemaker/TransformJobs",
+    }[kind]
 
 
 def tags() -> dict[str, str]:

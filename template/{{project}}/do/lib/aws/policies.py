@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from lib import config
+from lib import config, target
 from lib.aws import model_data, names, requests
 from lib.aws.client import AwsClient
 from lib.cli import ROOT, ExitCode, VerbError
@@ -19,6 +19,7 @@ from lib.image import images
 
 IAM = ROOT / "iam"
 TABLE = Path(__file__).with_name("roles.yml")
+TARGETS_TABLE = Path(target.__file__).with_name("roles.yml")
 COMPLETE_SECRET_ARN = re.compile(r"arn:.*-[A-Za-z0-9]{6}")
 ECR_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)")
 
@@ -87,8 +88,11 @@ def iam_arn(aws: AwsClient, name: str) -> str:
 
 
 def table() -> dict[str, Any]:
-    """roles.yml."""
-    return dict(yaml.safe_load(TABLE.read_text(encoding="utf-8")))
+    """roles.yml, with the policies that the target's own roles.yml adds to its rows."""
+    rows, added = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (TABLE, TARGETS_TABLE))
+    return {
+        purpose: {**row, "policies": {**row["policies"], **added.get(purpose, {})}} for purpose, row in rows.items()
+    }
 
 
 def _filled_in(file_name: str, values: Values) -> dict[str, Any]:
@@ -166,10 +170,11 @@ VALUES: dict[str, Callable[[AwsClient], str]] = {
     "MODEL_DATA_PREFIX": lambda aws: _place(model_data.url(aws))[1],
     "DATA_CAPTURE_BUCKET": lambda _: _place(_setting("DATA_CAPTURE_URL"))[0],
     "DATA_CAPTURE_PREFIX": lambda _: _place(_setting("DATA_CAPTURE_URL"))[1],
+    "TRANSFORM_INPUT_BUCKET": lambda _: _place(_setting("TRANSFORM_INPUT_URL"))[0],
+    "TRANSFORM_INPUT_PREFIX": lambda _: _place(_setting("TRANSFORM_INPUT_URL"))[1],
     "SUCCESS_TOPIC": lambda _: _setting("SUCCESS_TOPIC"),
     "ERROR_TOPIC": lambda _: _setting("ERROR_TOPIC"),
     # for roles.yml: not empty where it is so
-    "ASYNC": lambda _: "yes" if _setting("DEPLOY_TARGET") == "async" else "",
     "AUTOSCALING": lambda _: "yes" if requests.is_scaled() else "",
     "CODEBUILD": lambda _: "yes" if _setting("BUILD_WITH") == "codebuild" else "",
 }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import urllib.parse
+from collections.abc import Mapping
 from typing import Any
 
-from lib import config, instances
+from lib import config
 from lib.aws import image_platform, names, repository, roles
 from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.aws.redaction import redacted
 from lib.cli import ROOT, ExitCode, VerbError, say
 from lib.image import images
+from lib.target import capacity
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 SERIOUS = ("CRITICAL", "HIGH")  # of ECR's severities
@@ -33,6 +35,7 @@ def image_uri(aws: AwsClient) -> str:
             f"remove it there, and run {_push()}",
             ExitCode.AWS_ERROR,
         )
+    _require_size(wanted, image.get("imageSizeInBytes", 0))
     return f"{repository.uri(aws)}@{image['imageDigest']}"
 
 
@@ -58,8 +61,8 @@ def note_vulnerabilities(aws: AwsClient, uri: str) -> None:
 
 
 def require_platform(aws: AwsClient, uri: str) -> None:
-    """Raise VerbError for an image in ECR that INSTANCE_TYPE can't run; only say so where that can't be read."""
-    instance = instances.chosen()
+    """Raise VerbError for an image in ECR for another processor; only say so where that can't be read."""
+    machine = capacity.machine()
     digest, why = uri.partition("@")[2], ""
     try:
         found = image_platform.of(aws, digest)
@@ -71,9 +74,9 @@ def require_platform(aws: AwsClient, uri: str) -> None:
         found, why = "", str(error)
     if not found:
         say(f"note: the image's platform can't be seen here ({why})")
-    elif found != instance.platform:
+    elif found != machine.platform:
         raise VerbError(
-            f"the image in ECR is for {found}, but INSTANCE_TYPE {instance.name} needs {instance.platform}: type "
+            f"the image in ECR is for {found}, but {machine.name} needs {machine.platform}: run "
             f"aws ecr batch-delete-image --repository-name {names.project()} --image-ids imageDigest={digest} "
             f"--region {aws.region}, then {_push()}",
             ExitCode.BAD_CONFIGURATION,
@@ -110,24 +113,33 @@ def require_role(aws: AwsClient, arn: str) -> None:
         raise _wrong_role(f"the role {name} does not trust {SAGEMAKER}")
 
 
-def require_quota(aws: AwsClient, instances: int) -> None:
-    """Raise VerbError if the account's quota doesn't allow the instances; say so if that can't be read."""
-    instance_type = config.load()["INSTANCE_TYPE"]
-    wanted = f"{instance_type} for endpoint usage"
+def require_quotas(aws: AwsClient, needed: Mapping[str, int]) -> None:
+    """Raise VerbError if the account's quotas, by their names, don't allow as much; say so if they can't be read."""
     try:
         listed = aws.pages("service-quotas", "ListServiceQuotas", "Quotas", ServiceCode="sagemaker")
-        quota = next((row["Value"] for row in listed if row["QuotaName"] == wanted), None)
+        quotas = {row["QuotaName"]: row["Value"] for row in listed if row["QuotaName"] in needed}
     except AwsError as error:
         if error.code not in DENIED:
             raise
-        say("note: the quota of the instance type can't be seen here (servicequotas:ListServiceQuotas is not allowed)")
+        say("note: the quotas of the account can't be seen here (servicequotas:ListServiceQuotas is not allowed)")
         return
-    if quota is not None and quota < instances:
+    for name, quota in quotas.items():
+        if quota < needed[name]:
+            raise VerbError(
+                f"the account's quota '{name}' is {quota:g} in {aws.region}, and {needed[name]} are needed: ask for "
+                f"more in Service Quotas, or {capacity.quota_advice()}",
+                ExitCode.MISSING_PREREQUISITE,
+            )
+
+
+def _require_size(image: str, size: int) -> None:
+    """Raise VerbError for an image that is too large even compressed, as it lies in ECR: `size` in bytes."""
+    if capacity.LARGEST_IMAGE and size > capacity.LARGEST_IMAGE:
         raise VerbError(
-            f"{instances} of {instance_type} are needed, but the account may have {quota:g} in {aws.region}: ask for "
-            f"more of '{wanted}' in Service Quotas, or run do/update --keep-version --data instance_type=... with "
-            "another type",
-            ExitCode.MISSING_PREREQUISITE,
+            f"{image} has {images.megabytes(size)} in ECR, and {capacity.machine().name} takes images of up to "
+            f"{images.megabytes(capacity.LARGEST_IMAGE)}: take packages out of requirements.in, or run do/update "
+            "--keep-version --data deploy_target=... with another target",
+            ExitCode.BAD_CONFIGURATION,
         )
 
 

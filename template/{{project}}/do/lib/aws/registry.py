@@ -95,11 +95,13 @@ def _version(package: dict[str, Any]) -> Version:
 def _specification(container: dict[str, Any]) -> dict[str, Any]:
     configuration = config.load()
     content_types = CONTENT_TYPES[configuration["MODEL_KIND"]]
+    known = configuration.get("INSTANCE_TYPE")
+    instance_types = {"SupportedRealtimeInferenceInstanceTypes": [known]} if known else {}
     return {
         "Containers": [container],
         "SupportedContentTypes": content_types,
         "SupportedResponseMIMETypes": content_types,
-        "SupportedRealtimeInferenceInstanceTypes": [configuration["INSTANCE_TYPE"]],
+        **instance_types,
     }
 
 

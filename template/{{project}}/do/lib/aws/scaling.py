@@ -1,4 +1,4 @@
-"""Autoscaling of the endpoint's instances."""
+"""Autoscaling of the endpoint."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ from typing import Any
 from lib.aws import alarms, names, requests
 from lib.aws.client import AwsClient
 from lib.aws.plan import Step
+from lib.target import capacity
 from lib.target import scaling as target_scaling
 
 SERVICE = "application-autoscaling"
 # what says by what a policy chooses: it has one of them
 CHOSEN_BY = ("TargetTrackingScalingPolicyConfiguration", "StepScalingPolicyConfiguration")
 
-# while autoscaling chooses the number of instances, an update leaves it as it is, but takes over the rest
-KEEP_COUNT = {
-    "RetainAllVariantProperties": True,
-    "ExcludeRetainedVariantProperties": [
-        {"VariantPropertyType": "DesiredWeight"},
-        {"VariantPropertyType": "DataCaptureConfig"},
-    ],
-}
+TARGET = ("ServiceNamespace", "ResourceId", "ScalableDimension")  # what names something that is scaled
 
 
 def registered(aws: AwsClient) -> dict[str, Any] | None:
@@ -39,38 +33,38 @@ def registered(aws: AwsClient) -> dict[str, Any] | None:
 
 
 def plan_enable(aws: AwsClient, force: bool = False) -> Iterator[Step]:
-    """What lets the number of instances follow the load, where the settings say so and it doesn't yet."""
-    capacity = requests.capacity()
+    """What lets the endpoint follow the load, where the settings say so and it doesn't yet."""
     if requests.is_scaled() and (force or not _is_enabled(aws)):
-        yield Step(
-            "let the load choose {MinCapacity} to {MaxCapacity} instances".format(**capacity), partial(_enable, aws)
-        )
+        least, most = capacity.bounds()
+        yield Step(f"let the load choose {least} to {most} {capacity.UNIT}", partial(_enable, aws))
 
 
 def plan_disable(aws: AwsClient) -> Iterator[Step]:
-    """What ends that, where the settings say otherwise."""
-    if not requests.is_scaled():
+    """What ends that, where the settings say otherwise, or where an earlier deployment target scaled something else."""
+    known = registered(aws)
+    if not requests.is_scaled() or (known and known["ScalableDimension"] != capacity.DIMENSION):
         yield from plan_removal(aws)
 
 
 def plan_removal(aws: AwsClient) -> Iterator[Step]:
     """What ends autoscaling, where there is any."""
-    if registered(aws):
-        yield Step("end autoscaling", partial(disable, aws))
+    if known := registered(aws):
+        yield Step("end autoscaling", partial(disable, aws, known))
     if waking := _waking(aws):
         yield Step("delete the alarm that starts the first instance", partial(alarms.remove, aws, waking))
 
 
-def disable(aws: AwsClient) -> None:
-    """End autoscaling; its policies and their own alarms go with it."""
-    aws.change(SERVICE, "DeregisterScalableTarget", **requests.scalable_target())
+def disable(aws: AwsClient, known: dict[str, Any]) -> None:
+    """End autoscaling of what is `registered`; its policies and their own alarms go with it."""
+    aws.change(SERVICE, "DeregisterScalableTarget", **{key: known[key] for key in TARGET})
 
 
 def _is_enabled(aws: AwsClient) -> bool:
     """Whether autoscaling knows the endpoint, and by what it chooses; a verb may have been interrupted between."""
-    capacity, wanted = requests.capacity(), {row["PolicyName"]: row for row in target_scaling.policies()}
+    expected = {"ScalableDimension": capacity.DIMENSION, **requests.scaling_bounds()}
+    wanted = {row["PolicyName"]: row for row in target_scaling.policies()}
     known = registered(aws)
-    if not known or {key: known[key] for key in capacity} != capacity:
+    if not known or {key: known[key] for key in expected} != expected:
         return False
     found = _policies(aws)
     if {row["PolicyName"]: _chosen_by(row) for row in found} != {name: _chosen_by(row) for name, row in wanted.items()}:
@@ -94,7 +88,7 @@ def _waking(aws: AwsClient) -> list[str]:
 
 def _enable(aws: AwsClient) -> None:
     target, wanted = requests.scalable_target(), target_scaling.policies()
-    aws.change(SERVICE, "RegisterScalableTarget", **target, **requests.capacity())
+    aws.change(SERVICE, "RegisterScalableTarget", **target, **requests.scaling_bounds())
     arns = {}
     for policy in wanted:
         answer = aws.change(SERVICE, "PutScalingPolicy", **target, **policy)

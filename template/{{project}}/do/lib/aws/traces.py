@@ -16,7 +16,7 @@ OWNER = "sagemaker"  # in the description of the network interfaces that SageMak
 def wait_until_gone(aws: AwsClient) -> None:
     """Wait for the network interfaces and the grants on KMS_KEY. Raises VerbError where they stay, or can't be seen."""
     configuration = config.load()
-    if configuration["VPC_SUBNETS"] or configuration["KMS_KEY"]:
+    if configuration.get("VPC_SUBNETS") or configuration.get("KMS_KEY"):
         waiting.until(
             lambda: [*_interfaces(aws), *_grants(aws)],
             lambda left: not left,
@@ -27,7 +27,7 @@ def wait_until_gone(aws: AwsClient) -> None:
 
 def _interfaces(aws: AwsClient) -> list[str]:
     configuration = config.load()
-    if not configuration["VPC_SUBNETS"]:
+    if not configuration.get("VPC_SUBNETS"):
         return []
     filters = [
         {"Name": "subnet-id", "Values": configuration["VPC_SUBNETS"].split(",")},

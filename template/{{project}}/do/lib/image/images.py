@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib import config, instances
+from lib import config
 from lib.cli import ROOT, ExitCode, VerbError
 from lib.image.container_engine import ContainerEngine
+from lib.target import capacity
 
 TITLE = "org.opencontainers.image.title"  # the label that holds PROJECT_NAME
 RECORD = ROOT / "do" / ".images"  # the names of what was built here, one a line
@@ -38,8 +39,8 @@ def name() -> str:
 
 
 def platform() -> str:
-    """The platform of the image, such as linux/arm64: that of INSTANCE_TYPE."""
-    return instances.chosen().platform
+    """The platform of the image, such as linux/arm64: that of what the deployment target runs it on."""
+    return capacity.machine().platform
 
 
 def base() -> str:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from lib import instances
 from lib.cli import ExitCode, VerbError
 from lib.image.containers import SERVER_PORT, Container
 from lib.local import server as local_server
 from lib.model import artifacts
+from lib.target import capacity
 
 MODEL_PLACE = "/opt/ml/model"
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp")
 
 
 def memory(limit: str | None = None) -> list[str]:
-    """The given limit, else the memory of INSTANCE_TYPE, without swap as there; none for a type that isn't known."""
-    instance = instances.chosen()
-    limit = limit or (f"{instance.memory_mib}m" if instance else None)
-    return ["--memory", limit, "--memory-swap", limit] if limit else []
+    """The given limit, else the memory that there is in AWS, without swap as there."""
+    limit = limit or f"{capacity.machine().memory_mib}m"
+    return ["--memory", limit, "--memory-swap", limit]
 
 
 def mount(model_dir: Path) -> list[str]:

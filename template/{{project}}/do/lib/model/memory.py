@@ -1,4 +1,4 @@
-"""Whether the model, in all of the server's processes, fits into the memory of INSTANCE_TYPE.
+"""Whether the model, in all of the server's processes, fits into the memory that there is in AWS.
 
 Before it is loaded only its size on disk is known, which is the least that it takes: what is refused here could never
 run. do/test measures what it really takes.
@@ -11,19 +11,16 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib import config, instances
+from lib import config
 from lib.cli import ExitCode, VerbError
-from lib.instances import Instance
+from lib.machine import Machine
 from lib.model import artifacts
+from lib.target import capacity
 
 KNOWN = Path(__file__).with_name("memory.json")  # how many copies the processes hold; only where this server loads it
 TEXT = (".json", ".txt")  # numbers take less room in memory than written out
 TEXT_SHARE = 0.2
 START_MARGIN = 4  # an instance's start may take so many times longer than one here, where the files are warm
-WAY_OUT = (
-    "run do/config set CONTAINER_ENVIRONMENT SERVING_WORKERS=1 for one process, or do/update --keep-version --data "
-    "instance_type=... for a type with more memory"
-)
 
 
 @dataclass(frozen=True)
@@ -33,22 +30,22 @@ class Load:
     size: int
     processes: int
     copies: int
-    instance: Instance
+    machine: Machine
 
     @property
     def fits(self) -> bool:
-        """Whether the instance can hold it, with nothing beside it."""
-        return self.size * self.copies <= self.instance.memory_mib << 20
+        """Whether the machine can hold it, with nothing beside it."""
+        return self.size * self.copies <= self.machine.memory_mib << 20
 
     @property
     def problem(self) -> str:
-        """Why the instance can't hold it, and what to do."""
-        return f"the model doesn't fit into memory: {self}: {WAY_OUT}"
+        """Why the machine can't hold it, and what to do."""
+        return f"the model doesn't fit into memory: {self}: {capacity.MEMORY_ADVICE}"
 
     def __str__(self) -> str:
         held = "share one copy" if self.copies == 1 else "hold a copy each"
         several = f"{self.processes} processes {held}" if self.processes > 1 else "one process holds it"
-        return f"{shown(self.size)}; {several}, and {self.instance.name} has {shown(self.instance.memory_mib << 20)}"
+        return f"{shown(self.size)}; {several}, and {self.machine.name} has {shown(self.machine.memory_mib << 20)}"
 
 
 def on_disk() -> Load | None:
@@ -62,9 +59,9 @@ def of(size: int) -> Load | None:
     copies = json.loads(KNOWN.read_text())["copies"] if KNOWN.exists() else "unknown"
     if copies == "unknown":
         return None
-    instance = instances.chosen()
-    processes = workers() or instance.vcpu
-    return Load(size, processes, 1 if copies == "one" else processes, instance)
+    machine = capacity.machine()
+    processes = workers() or machine.vcpu
+    return Load(size, processes, 1 if copies == "one" else processes, machine)
 
 
 def workers() -> int:
@@ -75,7 +72,7 @@ def workers() -> int:
 
 
 def require() -> None:
-    """Raise VerbError for a model that INSTANCE_TYPE can't hold."""
+    """Raise VerbError for a model that doesn't fit."""
     load = on_disk()
     if load and not load.fits:
         raise VerbError(load.problem, ExitCode.BAD_CONFIGURATION)
@@ -83,11 +80,11 @@ def require() -> None:
 
 def advice(size: int, seconds: float) -> list[str]:
     """What to do about a model that took this memory and time to load here; nothing for most."""
-    load, limit = of(size), int(config.load()["STARTUP_TIMEOUT"])
+    load, limit = of(size), capacity.start_seconds()
     notes = [load.problem] if load and not load.fits else []
     if seconds * START_MARGIN > limit:
-        longer = min(3600, int(seconds * START_MARGIN))
-        notes.append(f"the model took {seconds:.0f} s to load here: run do/config set STARTUP_TIMEOUT {longer}")
+        advice = capacity.start_advice(int(seconds * START_MARGIN))
+        notes.append(f"the model took {seconds:.0f} s to load here: {advice}")
     return notes
 
 

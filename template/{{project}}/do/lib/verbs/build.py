@@ -16,7 +16,7 @@ from lib.image.images import Image
 from lib.model import artifacts
 
 EPILOG = """\
-Builds with docker, or podman if there is no docker, for the processor of INSTANCE_TYPE. The image is named
+Builds with docker, or podman if there is no docker, for the processor that runs it in AWS. The image is named
 PROJECT_NAME:HASH, with a hash of everything that goes into it: the same files give the same name everywhere. Writes the
 list of its Python packages to sbom.cdx.json (CycloneDX).
 

@@ -22,7 +22,7 @@ model that do/train did not create. The other commands recreate what they need.
 
 In AWS, removes only resources with this project's tags, in AWS_REGION, in the order that AWS requires:
 
-  endpoint    autoscaling, the endpoint, its configurations, models, alarms and role
+  endpoint    autoscaling, the endpoint, its configurations, models, alarms and role; transform jobs are stopped
   registry    the model packages of do/register
   build       the build project of do/submit, and its role
   images      the repository with all images
@@ -106,7 +106,8 @@ def in_aws(groups: Sequence[str], dry_run: bool) -> tuple[list[Leftover], list[V
     from lib.aws.client import AwsClient
 
     found = inventory.owned(AwsClient(dry_run), groups)
-    return [Leftover(f"{one.kind} {one.name}", one.remove, in_aws=True) for one in found.resources], [*found.refused]
+    present = (one for one in found.resources if not one.is_over)
+    return [Leftover(f"{one.kind} {one.name}", one.remove, in_aws=True) for one in present], [*found.refused]
 
 
 def containers_and_images() -> Iterator[Leftover]:

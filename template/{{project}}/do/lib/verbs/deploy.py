@@ -1,4 +1,4 @@
-"""do/deploy: bring the image to a SageMaker endpoint."""
+"""do/deploy: bring the image to SageMaker."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lib.local import environment
 
 if TYPE_CHECKING:
     from lib.aws.client import AwsClient
-    from lib.aws.deployment import DesiredState
     from lib.aws.plan import Step
+    from lib.target.product import DesiredState
 
 EPILOG = """\
 Creates or updates the endpoint PROJECT_NAME from the image that do/push or do/submit put into ECR and the settings in
-do/config. If nothing has changed, it does nothing. If the new version returns errors or is slow, the update is rolled
-back, and the exit code is 1. Safe to re-run after an interruption.
+do/config. If nothing has changed, it does nothing. If the update fails, or an alarm of the deployment target watches it
+and trips, it is rolled back, and the exit code is 1. Safe to re-run after an interruption.
 
 examples:
   do/deploy
@@ -37,8 +37,9 @@ def main() -> int:
 
 def deploy(dry_run: bool, as_json: bool) -> int:
     """Look at what is there, plan, and do it. Raises VerbError."""
-    from lib.aws import deployment, plan, preflight
+    from lib.aws import plan, preflight
     from lib.aws.client import AwsClient
+    from lib.target import product
 
     configuration = config.require_sound()
     own = config.load({})
@@ -46,57 +47,46 @@ def deploy(dry_run: bool, as_json: bool) -> int:
         if value != own[key]:
             say(f"note: {key}={value} comes from the environment; the project has {own[key] or 'nothing'}")
     aws = AwsClient(dry_run)
-    target = deployment.desired_state(aws, preflight.role_arn(aws))
+    wanted = product.desired_state(aws, preflight.role_arn(aws))
     steps: list[Step] = []
     try:
-        plan.reconciled(lambda: bring_to(aws, target, steps))
+        plan.reconciled(lambda: bring_to(aws, wanted, steps))
     except VerbError as error:
         if as_json:
-            print_document(aws, target, changed=True, error=str(error))
+            print_document(aws, wanted, changed=True, error=str(error))
         raise
     if as_json:
-        print_document(aws, target, changed=bool(steps))
+        print_document(aws, wanted, changed=bool(steps))
     elif not dry_run:
-        print(f"{config.load()['PROJECT_NAME']} is InService in {aws.region}{'' if steps else ': nothing to change'}")
-        say("next: do/invoke --endpoint for a prediction, do/test --endpoint to check it, do/status to see it")
+        print(f"{product.done(wanted)} in {aws.region}{'' if steps else ': nothing to change'}")
+        say(f"next: {product.NEXT}")
     elif not steps:
         print("nothing to change")
     return ExitCode.OK
 
 
-def bring_to(aws: AwsClient, target: DesiredState, taken: list[Step]) -> None:
+def bring_to(aws: AwsClient, wanted: DesiredState, taken: list[Step]) -> None:
     """Compare what there is with what should be, and do what is missing. Adds the steps to `taken`. Raises VerbError.
 
     What can be checked is checked before the first change.
     """
-    from lib.aws import deployment, plan, preflight
-    from lib.model import memory
+    from lib.aws import plan
+    from lib.target import product
 
-    found = deployment.current_endpoint(aws)
-    steps = deployment.steps(aws, target, found)
-    if deployment.starts_instances(target, found):
-        memory.require()
-        preflight.require_platform(aws, target.image_uri)
-        preflight.note_vulnerabilities(aws, target.image_uri)
-        preflight.require_quota(aws, deployment.instances_needed(found))
+    steps = product.steps(aws, wanted)
     taken += steps
     plan.carry_out(steps)
 
 
-def print_document(aws: AwsClient, target: DesiredState, changed: bool, error: str = "") -> None:
+def print_document(aws: AwsClient, wanted: DesiredState, changed: bool, error: str = "") -> None:
     """The result for programs."""
-    from lib.aws import endpoint, names
+    from lib.target import product
 
-    found = endpoint.find(aws)
     document: dict[str, Any] = {
-        "endpoint": names.project(),
+        **product.document(aws, wanted),
         "region": aws.region,
-        "status": found.status if found else None,
         "changed": changed,
-        "endpoint_config": found.config if found else None,
-        "wanted_endpoint_config": target.config.name,
-        "model": target.model.name,
-        "image": target.image_uri.partition("/")[2],
-        "instances": found.instances if found else 0,
+        "model": wanted.model.name,
+        "image": wanted.image_uri.partition("/")[2],
     }
     print(json.dumps(document | ({"error": error} if error else {}), indent=2))

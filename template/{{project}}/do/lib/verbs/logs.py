@@ -52,7 +52,10 @@ def show_remote(kind: str, seconds: int, follow: bool) -> int:
     """Pass on what CloudWatch Logs has kept. Raises VerbError where nothing was ever written."""
     from lib.aws import logs
     from lib.aws.client import AwsClient
+    from lib.target import presence
 
+    if kind == "endpoint":
+        presence.require_endpoint()
     aws = AwsClient()
     if not logs.exists(aws, kind):
         verb = {"endpoint": "do/deploy", "build": "do/submit"}[kind]

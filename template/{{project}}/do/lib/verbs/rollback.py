@@ -34,7 +34,9 @@ def rollback(dry_run: bool) -> int:
     """Find the configuration before this one, and update to it. Raises VerbError."""
     from lib.aws import names, plan
     from lib.aws.client import AwsClient
+    from lib.target import presence
 
+    presence.require_endpoint()
     aws = AwsClient(dry_run)
     config = previous(aws, present(aws))
     plan.reconciled(lambda: go_back(aws, config))
@@ -61,8 +63,9 @@ def go_back(aws: AwsClient, config: dict[str, Any]) -> None:
     if found.config == before:
         alarms.remove(aws, alarms.stale(aws, before))
         return
+    deployment.require_updatable(aws, config, found)
     say(f"to do: update the endpoint {names.project()} from {found.config} to {before}")
-    deployment.switch(aws, before, config["ProductionVariants"][0]["InitialInstanceCount"], found, watched=False)
+    deployment.switch(aws, config, found, watched=False)
 
 
 def previous(aws: AwsClient, found: Endpoint) -> dict[str, Any]:

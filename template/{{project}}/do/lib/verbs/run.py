@@ -17,7 +17,7 @@ from lib.model import artifacts
 from lib.sagemaker_runtime import server as runtime
 
 EPILOG = """\
-The container gets the memory of INSTANCE_TYPE, the machine's GPUs if the model needs them, and the environment
+The container gets the memory that it has in AWS, the machine's GPUs if the model needs them, and the environment
 variables that the server reads (README.md lists them). It has the name of the project and replaces the container of an
 earlier do/run. ctrl-C stops it after the requests in flight have finished; with --detach, run docker stop PROJECT_NAME.
 
@@ -51,7 +51,7 @@ def main() -> int:
     arguments.add_argument("--port", metavar="PORT", help="default: PORT of do/config")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="mount this model over the image's own")
     arguments.add_argument("--read-only", action="store_true", help="use a read-only file system except for /tmp")
-    arguments.add_argument("--memory", metavar="SIZE", help="such as 2g; default: the memory of INSTANCE_TYPE")
+    arguments.add_argument("--memory", metavar="SIZE", help="such as 2g; default: the memory that it has in AWS")
     options = cli.parse(arguments)
     given = int(port(options.port))
     if options.sagemaker:

@@ -10,6 +10,7 @@ from lib.aws.client import AwsClient
 
 # what is in the project's bucket because of the target, by prefix, and for how many days
 KEPT_IN_BUCKET: dict[str, int] = {}
+LARGEST_BODY = 25 * 2**20  # bytes that SageMaker takes
 
 
 def parts(aws: AwsClient) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lib import config, instances
+from lib import config
 from lib.checks.container.subject import Subject
 from lib.checks.container.suite import check
 from lib.checks.http.reference import Reference
 from lib.checks.results import Observation, expect
 from lib.image import images
+from lib.target import capacity
 
 FEW = 10  # modules that no Python can compile are among some packages' examples
 BIND_TO_PORT = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
@@ -49,8 +50,8 @@ def all_its_modules_are_compiled(subject: Subject, reference: Reference) -> Obse
 
 
 @check
-def the_image_is_for_the_processor_of_INSTANCE_TYPE(subject: Subject, reference: Reference) -> Observation:
-    wanted = instances.chosen().platform
+def the_image_is_for_the_processor_that_runs_it_in_AWS(subject: Subject, reference: Reference) -> Observation:
+    wanted = capacity.machine().platform
     return expect(subject.image.platform == wanted, wanted, subject.image.platform)
 
 

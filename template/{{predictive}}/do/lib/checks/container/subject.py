@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lib import target
 from lib.image import containers
 from lib.image.container_engine import ContainerEngine
 from lib.image.containers import SERVER_PORT, Container
@@ -87,6 +88,7 @@ class Subject:
             self.engine,
             self.image.name,
             *AS_SAGEMAKER,
+            *(word for pair in target.CONTAINER_VARIABLES.items() for word in ("--env", "=".join(pair))),
             *local_container.memory(),
             *mounted,
             *options,

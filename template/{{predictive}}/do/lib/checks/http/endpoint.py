@@ -15,8 +15,7 @@ from lib.checks.http.suite import Check
 from lib.checks.results import NoAnswer, NotApplicable
 from lib.cli import VerbError
 from lib.target import answers
-
-LIMIT = 25 * 1024 * 1024  # SageMaker refuses larger bodies itself
+from lib.target.endpoint_config import LARGEST_BODY
 
 # checks of headers that SageMaker takes out of an answer
 HIDDEN = {"a request without an id gets one of its own", "custom attributes are sent back with: an error"}
@@ -65,7 +64,7 @@ def _parameter(header: str) -> str:
 
 def _body(content: bytes | Iterable[bytes]) -> bytes:
     body = content if isinstance(content, bytes) else b"".join(content)
-    if len(body) > LIMIT:
+    if len(body) > LARGEST_BODY:
         raise NotApplicable("SageMaker refuses larger bodies itself")
     return body
 

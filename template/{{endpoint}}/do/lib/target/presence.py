@@ -1,0 +1,9 @@
+"""Whether there is an endpoint to ask: there is one."""
+
+from __future__ import annotations
+
+LOGS_COMMAND = "do/logs --endpoint"  # what shows the log of the containers in AWS
+
+
+def require_endpoint() -> None:
+    """Do nothing; the modules of other deployment targets raise VerbError here."""

@@ -1,0 +1,16 @@
+"""What a serverless endpoint's configuration has besides its variant: nothing, as it can't capture data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lib.aws.client import AwsClient
+
+# what is in the project's bucket because of the target, by prefix, and for how many days
+KEPT_IN_BUCKET: dict[str, int] = {}
+LARGEST_BODY = 4 * 2**20  # bytes that SageMaker takes
+
+
+def parts(aws: AwsClient) -> dict[str, Any]:
+    """Nothing."""
+    return {}
