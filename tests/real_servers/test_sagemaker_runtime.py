@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served.conftest import Project, run
+from tests.real_servers.conftest import Project, run
 from tests.verbs.test_sagemaker_runtime import client_at, free_port
 from tests.verbs.test_serve import wait_for
 
