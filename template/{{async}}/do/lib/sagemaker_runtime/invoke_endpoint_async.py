@@ -26,7 +26,7 @@ from lib.target import endpoint_config
 
 TTL_SECONDS = 21600  # SageMaker's default for the time that a request may wait
 CONCURRENT = 4  # requests at once, where MAX_CONCURRENT_INVOCATIONS leaves it to SageMaker
-READY_SECONDS = 0.2  # between two looks whether the server has started
+READY_SECONDS = 0.2  # between two pings of a server that is starting
 
 
 class Failure(Exception):
