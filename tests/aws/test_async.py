@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from tests.aws.conftest import Make, Project, push
+from tests.aws.conftest import REQUIREMENTS, Make, Project, push
 from tests.aws.runtime import Listening
 from tests.aws.service.account import Account
 from tests.aws.test_clean import has
 from tests.engines import contract_server as engine
 from tests.exhaustive import exhaustive
-from tests.verbs.conftest import refusal, train
+from tests.verbs.conftest import refusal, stamp, train
 from tests.verbs.contract_server import RightServer
 from tests.verbs.faults import WrongInTheLastBit
+from tests.verbs.test_sagemaker_runtime import CONTAINER, client_at, free_port
 
 ROWS = '{"instances": [[1, 2, 3], [4, 5, 6]]}'
 FOLLOW, WAKE = "my-model", "my-model-wake"
@@ -124,6 +129,64 @@ def test_a_real_time_endpoint_is_not_turned_into_an_asynchronous_one(
         "do/deploy: my-model was deployed with deploy_target=async, and an update can't make it realtime: run "
         "do/clean --aws, then do/deploy, or do/update --keep-version --data deploy_target=async"
     )
+
+
+# on this machine
+
+
+@pytest.fixture
+def here(deployed: Project, verbs_environment: Path) -> Iterator[tuple[Any, str]]:
+    """A client of do/serve --sagemaker in front of a container that does what it is told, and the project's bucket."""
+    (deployed.path / "model" / "model.pkl").write_bytes(b"model")
+    (deployed.path / "serving" / "serve").write_text(CONTAINER)
+    stamp(verbs_environment, deployed.path / "requirements.txt", REQUIREMENTS)
+    (deployed.path / ".venv").symlink_to(verbs_environment)
+    port = free_port()
+    verb = deployed.start("serve", "--sagemaker", "--port", str(port))
+    assert verb.stderr
+    assert "SageMaker runtime" in verb.stderr.readline()
+    with closing(client_at(port + 1)) as client:
+        yield client, deployed.aws.client("s3").list_buckets()["Buckets"][0]["Name"]
+    verb.terminate()
+    verb.communicate(timeout=30)
+
+
+def awaited(aws: Account, url: str) -> bytes:
+    """The content of an object, once it is there."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    s3 = aws.client("s3")
+    s3.get_waiter("object_exists").wait(Bucket=bucket, Key=key, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def test_here_responses_and_failures_come_to_the_places_that_the_application_is_told(
+    aws: Account, here: tuple[Any, str]
+) -> None:
+    client, bucket = here
+    aws.client("s3").put_object(Bucket=bucket, Key="async/input/rows.csv", Body=b"1,2\n")
+
+    found = client.invoke_endpoint_async(
+        EndpointName="my-model", InputLocation=f"s3://{bucket}/async/input/rows.csv", InferenceId="mine"
+    )
+    refused = client.invoke_endpoint_async(EndpointName="my-model", Body=b"refuse")
+
+    assert (found["ResponseMetadata"]["HTTPStatusCode"], found["InferenceId"]) == (202, "mine")
+    assert found["OutputLocation"].startswith(f"s3://{bucket}/async/output/")
+    assert awaited(aws, found["OutputLocation"]) == b"4"
+    assert b'Received client error (400) from primary with message "{' in awaited(aws, refused["FailureLocation"])
+
+
+def test_here_what_asynchronous_endpoints_do_not_take_is_a_validation_error(here: tuple[Any, str]) -> None:
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("invoke_endpoint", {"Body": b""}, "does not take InvokeEndpoint, only InvokeEndpointAsync"),
+        ("invoke_endpoint_async", {}, "either a Body or an InputLocation"),
+        ("invoke_endpoint_async", {"Body": bytes(128_001)}, "oversize body"),
+        ("invoke_endpoint_async", {"Body": b"1", "RequestTTLSeconds": 21_601}, "a number from 60 to 21600"),
+    ]
+    for operation, parameters, said in cases:
+        with pytest.raises(ClientError, match=said) as error:
+            getattr(here[0], operation)(EndpointName="my-model", **parameters)
+        assert error.value.response["Error"]["Code"] == "ValidationError"
 
 
 # down to no instance

@@ -17,7 +17,8 @@ examples:
   do/test                                  the server that do/run or do/serve runs in another terminal
   do/test --serve                          a temporary server on a free port; the engine must be installed here
   do/test --url http://127.0.0.1:9000      any server
-  do/test --endpoint                       the endpoint in AWS: the checks whose responses SageMaker passes on"""
+  do/test --endpoint                       the endpoint in AWS: the checks whose responses SageMaker passes on
+  do/test --endpoint local                 the same, of the endpoint that do/serve --sagemaker stands in for"""
 
 
 def main() -> int:
@@ -25,7 +26,13 @@ def main() -> int:
     what = arguments.add_mutually_exclusive_group()
     what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
     what.add_argument("--serve", action="store_true", help="start do/serve on a free port and stop it afterwards")
-    what.add_argument("--endpoint", action="store_true", help="check the endpoint in AWS")
+    what.add_argument(
+        "--endpoint",
+        nargs="?",
+        const="aws",
+        choices=("aws", "local"),
+        help="check the endpoint in AWS, or the one that do/serve --sagemaker stands in for",
+    )
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that --serve serves")
     arguments.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     options = cli.parse(arguments)
@@ -35,15 +42,18 @@ def main() -> int:
 
 
 def run_endpoint(options: argparse.Namespace) -> int:
-    """Run the suite against the endpoint in AWS. Raises VerbError where it can't be run."""
+    """Run the suite against the endpoint, in AWS or its stand-in here. Raises VerbError where it can't be run."""
     from lib.aws import endpoint, names
     from lib.checks.http import reference, reporting, suite
     from lib.checks.http.endpoint import EndpointClient
+    from lib.sagemaker_runtime import use
 
+    tested = use.redirect() if options.endpoint == "local" else names.project()
     client = EndpointClient()
-    endpoint.require_serving(client.aws)
+    if options.endpoint == "aws":
+        endpoint.require_serving(client.aws)
     results = list(reporting.shown(suite.run(client, reference.load(), suite.all_checks()), quiet=options.json))
-    return reporting.report("endpoint", names.project(), results, options.json)
+    return reporting.report("endpoint", tested, results, options.json)
 
 
 def run_contract(url: str, options: argparse.Namespace) -> int:

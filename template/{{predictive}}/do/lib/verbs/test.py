@@ -36,6 +36,7 @@ examples:
                                            that need a container (do/lib/checks/container)
   do/test --endpoint                       the endpoint that do/deploy created; checks of things that SageMaker
                                            doesn't pass on are n/a
+  do/test --endpoint local                 the same, of the endpoint that do/serve --sagemaker stands in for
   do/test --pytest                         the project's tests, in tests/"""
 
 
@@ -47,7 +48,13 @@ def main() -> int:
     what.add_argument(
         "--image", action="store_true", help="check the image that do/build built, in temporary containers"
     )
-    what.add_argument("--endpoint", action="store_true", help="check the endpoint in AWS")
+    what.add_argument(
+        "--endpoint",
+        nargs="?",
+        const="aws",
+        choices=("aws", "local"),
+        help="check the endpoint in AWS, or the one that do/serve --sagemaker stands in for",
+    )
     what.add_argument("--pytest", action="store_true", help="run the project's tests instead")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that is served; default: model/")
     arguments.add_argument("--rows", type=Path, metavar="FILE", help="a JSON request that the model can answer")
@@ -94,16 +101,19 @@ def run_contract(url: str, options: argparse.Namespace) -> int:
 
 
 def run_endpoint(options: argparse.Namespace) -> int:
-    """Run the suite against the endpoint in AWS. Raises VerbError where it can't be run."""
+    """Run the suite against the endpoint, in AWS or its stand-in here. Raises VerbError where it can't be run."""
     from lib.aws import endpoint, names
     from lib.checks.http import reference, reporting, suite
     from lib.checks.http.endpoint import EndpointClient, checks
+    from lib.sagemaker_runtime import use
 
+    tested = use.redirect() if options.endpoint == "local" else names.project()
     client = EndpointClient()
-    endpoint.require_serving(client.aws)
+    if options.endpoint == "aws":
+        endpoint.require_serving(client.aws)
     expected = reference.load(options.rows, options.model.resolve() if options.model else None)
     results = list(reporting.shown(suite.run(client, expected, checks()), quiet=options.json))
-    return reporting.report("endpoint", names.project(), results, options.json, expected.note)
+    return reporting.report("endpoint", tested, results, options.json, expected.note)
 
 
 def run_image(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from lib import cli, programs
@@ -32,7 +33,7 @@ def require_free(port: int) -> None:
         except OSError as error:
             raise VerbError(
                 f"can't listen on port {port} ({error.strerror}): stop the other process, "
-                f"or run do/serve --port {port + 1}",
+                f"or run {cli.verb_name()} --port {port + 1}",
                 ExitCode.MISSING_PREREQUISITE,
             ) from None
 
@@ -47,8 +48,8 @@ class Server:
         self.process: Process | None = None
         self.stopping = False
 
-    def run(self) -> int:
-        """Run until the server ends; ctrl-C and the like make it end in order."""
+    def run(self, beside: AbstractContextManager[object]) -> int:
+        """Run until the server ends, and `beside` as long; ctrl-C and the like make it end in order."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.stop)
         log.debug("%s", shlex.join(self.command))
@@ -58,8 +59,9 @@ class Server:
         )
         if self.stopping:
             self.process.terminate()
-        self.announce(self.process)
-        code = self.process.wait()
+        with beside:  # after the server has been started: threads don't go well with a fork
+            self.announce(self.process)
+            code = self.process.wait()
         if code and not self.stopping:
             say(f"{cli.verb_name()}: the server exited with code {code}: see its log above")
         return code if code in [*ExitCode] else ExitCode.FAILED

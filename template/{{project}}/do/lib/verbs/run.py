@@ -14,14 +14,19 @@ from lib.image.container_engine import ContainerEngine
 from lib.image.containers import SERVER_PORT, Container
 from lib.local import container as local_container
 from lib.model import artifacts
+from lib.sagemaker_runtime import server as runtime
 
 EPILOG = """\
 The container gets the memory that it has in AWS, the machine's GPUs if the model needs them, and the environment
 variables that the server reads (README.md lists them). It has the name of the project and replaces the container of an
 earlier do/run. ctrl-C stops it after the requests in flight have finished; with --detach, run docker stop PROJECT_NAME.
 
+With --sagemaker, your application calls the model with the code that calls the endpoint: the output says how. Only for
+an asynchronous endpoint does this need AWS, because its requests and responses are in S3.
+
 examples:
   do/run
+  do/run --sagemaker
   do/run --detach --port 9000
   do/run --read-only --model /tmp/other-model --memory 2g"""
 
@@ -40,14 +45,22 @@ GPUS = {"docker": ("--gpus", "all"), "podman": ("--device", "nvidia.com/gpu=all"
 
 def main() -> int:
     arguments = cli.parser("Run the image on this machine, much as SageMaker does.", EPILOG)
-    arguments.add_argument("--detach", action="store_true", help="return when the server is ready; leave it running")
+    until = arguments.add_mutually_exclusive_group()
+    until.add_argument("--detach", action="store_true", help="return when the server is ready; leave it running")
+    runtime.add_option(until)
     arguments.add_argument("--port", metavar="PORT", help="default: PORT of do/config")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="mount this model over the image's own")
     arguments.add_argument("--read-only", action="store_true", help="use a read-only file system except for /tmp")
     arguments.add_argument("--memory", metavar="SIZE", help="such as 2g; default: the memory that it has in AWS")
     options = cli.parse(arguments)
+    given = int(port(options.port))
+    if options.sagemaker:
+        runtime.prepare(given)
     container = start(container_engine.find(), options)
-    return detached(container) if options.detach else attached(container)
+    if options.detach:
+        return detached(container)
+    with runtime.beside(given, options.sagemaker):
+        return attached(container)
 
 
 def start(chosen: ContainerEngine, options: argparse.Namespace) -> Container:
