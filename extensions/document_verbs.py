@@ -40,6 +40,7 @@ APART = {
     "caller-model-package": "project",
     "caller-provision": "project",
     "caller-scaling": "project",
+    "caller-stand-in": "async",
 }
 
 Statement = dict[str, Any]
