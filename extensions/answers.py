@@ -52,7 +52,7 @@ OLD_COPY, NEW_COPY = ".old_copy.", ".new_copy."
 AMBIENT = {"AWS_REGION": "aws_region"}
 
 # In the condition of a question: the row of the catalog that an answer chooses, with the question of that answer.
-CATALOG_ROW = re.compile(r"catalog\.\w+\[(\w+)\]")
+CATALOG_ROW = re.compile(r"catalog\.\w+\[(\w+)\]|\b(?!not )(\w+) (?:not )?in catalog\.")
 
 YES = {"true", "yes", "on", "y", "t", "1"}
 NO = {"false", "no", "off", "n", "f", "0"}
@@ -299,7 +299,8 @@ class Answers(ContextHook):
         if name in context["_copier_conf"]["data"]:
             condition = self.questions[name]["when"].strip("{ }")
             if row := CATALOG_ROW.search(condition):  # the catalog says what goes with such an answer
-                condition = f"another {row[1]} than {context[row[1]]}"
+                decisive = row[1] or row[2]
+                condition = f"another {decisive} than {context[decisive]}"
             raise UserMessageError(f"answer '{name}' has no effect here: it needs {condition}")
         context["_copier_conf"]["settings"].defaults.pop(name, None)
 

@@ -388,7 +388,8 @@ def test_an_endpoint_that_fails_its_health_check_is_told_with_its_last_log_lines
 
     assert last_line(done, 4) == (
         f"do/deploy: the endpoint is Failed: {reason[:-1]}; likely the model does not fit into the memory: "
-        "run do/update --keep-version --data instance_type=... with a bigger one"
+        "run do/config set CONTAINER_ENVIRONMENT SERVING_WORKERS=1 for one process, or do/update --keep-version "
+        "--data instance_type=... for a type with more memory"
     )
     assert [line for line in done.stderr.splitlines() if line.startswith("  ")][-1] == "  MemoryError: 8 GB"
     assert "line 11" in done.stderr

@@ -399,10 +399,6 @@ def test_batch_transform_has_no_language_models_and_no_number_of_instances_that_
             "tokens",
         ),
         (
-            {"draft_model_id": "me/draft"},
-            "speculative_decoding='none': use draft-model, or leave draft_model_id empty: none takes no draft model",
-        ),
-        (
             {"expert_parallel": True},
             "expert_parallel=True: use expert_parallel=false: Qwen/Qwen3-4B is not a mixture of experts",
         ),

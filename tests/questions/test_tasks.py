@@ -55,7 +55,7 @@ def template(questions_template: Path, tmp_path: Path) -> Path:
     """The questions, a do/train that works, and what the tasks take of the verbs."""
     template = tmp_path / "template"
     shutil.copytree(questions_template, template)
-    for layer in ("{{project}}", "{{predictive}}"):
+    for layer in ("{{project}}", "{{predictive}}", "{{realtime}}"):
         copy_part(ROOT / "template" / layer / "do" / "lib", template / "template" / layer / "do" / "lib")
     write_train(template, code=0)
     return template

@@ -193,7 +193,7 @@ def decode_values(body: bytes, media_type: str, kinds: type) -> np.ndarray:
     elif media_type in (codecs.JSON, codecs.JSON_LINES):
         rows = codecs.rows_in(body, media_type)
     else:
-        wanted = {str: "texts", dict: "records"}.get(kinds, "values of its own kind")
+        wanted = "texts" if kinds is str else "records" if kinds is dict else "values of its own kind"
         raise MalformedBody(f"the model reads {wanted}; send {codecs.JSON}")
     values = np.empty(len(rows), dtype=object)
     for line, row in enumerate(rows):

@@ -12,7 +12,7 @@ from lib.target import updates
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 ROUTING = {"least-outstanding-requests": "LEAST_OUTSTANDING_REQUESTS", "random": "RANDOM"}
 AMI = "INFERENCE_AMI_VERSION"
-LARGEST_IMAGE = None  # SageMaker documents no limit: the disk of the instance is one
+LARGEST_IMAGE: int | None = None  # SageMaker documents no limit: the disk of the instance is one
 MEMORY_ADVICE = (
     "run do/config set CONTAINER_ENVIRONMENT SERVING_WORKERS=1 for one process, or do/update --keep-version --data "
     "instance_type=... for a type with more memory"

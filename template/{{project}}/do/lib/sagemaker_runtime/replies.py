@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, field
+from email.message import Message
 
 from lib.aws import names
 from lib.sagemaker_runtime.errors import InvocationError
@@ -19,11 +20,11 @@ class Reply:
     """A response with a whole body, or one in pieces."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     body: bytes | Generator[bytes] = b""
 
 
-def of_container(headers: Mapping[str, str], content_type: str) -> dict[str, str]:
+def of_container(headers: Message, content_type: str) -> dict[str, str]:
     """The headers of a prediction; that of its type is named `content_type`."""
     named = {name: name for name in ANSWERED} | {content_type: "Content-Type"}
     found = {name: headers[source] for name, source in named.items() if source in headers}

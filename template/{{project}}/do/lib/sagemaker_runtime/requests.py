@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from email.message import Message
+from io import BufferedIOBase
 from urllib.parse import unquote
 
 from lib.aws import names
@@ -74,7 +75,7 @@ PASSED_ON = {
 class Body:
     """The body of a request, which is yet to be read."""
 
-    source: BinaryIO
+    source: BufferedIOBase
     length: int  # in bytes
 
     def read(self, most: int = limits.MAX_BODY_BYTES) -> bytes:
@@ -104,7 +105,7 @@ class Request:
         return {header: self.parameters[name] for name, header in PASSED_ON.items() if name in self.parameters}
 
 
-def parse(path: str, headers: Mapping[str, str], body: Body) -> Request:
+def parse(path: str, headers: Message, body: Body) -> Request:
     """The request that came with HTTP. Raises InvocationError for one that the endpoint can't take."""
     found = PATH.fullmatch(path)
     if not found or found["operation"] not in OPERATIONS:

@@ -12,7 +12,7 @@ from lib import config
 from lib.machine import Machine
 
 PLATFORM = "linux/amd64"
-LARGEST_IMAGE = 10 * 10**9  # bytes
+LARGEST_IMAGE: int | None = 10 * 10**9  # bytes
 START_SECONDS = 180  # for /ping
 LARGEST_MEMORY = 6144  # MB
 MEMORY_ADVICE = (
