@@ -43,6 +43,8 @@ IN_TABLE = {row["answer"]: row for row in CATALOG["settings"].values() if "answe
 LEFT_OUT = {"model_found", "memory_options"}
 UNKNOWN: Values = {"model_shape": None, "draft_shape": None, "model_found": None, "memory_options": {}}
 
+_problems: dict[str, str] = {}  # see `problem`
+
 
 def outcomes_of(name: str) -> dict[str, list[Any] | None]:
     """The values that a question takes, by the answers that it looks at (as JSON); None where it is not asked."""
@@ -68,17 +70,26 @@ def combined(combination: Values) -> Values | None:
 
 def problems(context: Values, names: list[str]) -> list[str]:
     """The questions among these whose answers are refused."""
-    return [name for name in names if CHECKS.problem(name, context[name], context)]
+    return [name for name in names if problem(name, context[name], context)]
 
 
 def accepted(name: str, context: Values) -> list[Any]:
     """The candidates that a question takes; those of a free text stand for its form."""
     tried = candidates(name)
     if ASKED[name].get("multiselect"):
-        return [value for value in tried if not CHECKS.problem(name, [value], context)]
+        return [value for value in tried if not problem(name, [value], context)]
     if not is_finite(name) or looks_at_free_answers(name, "validator"):
         return tried
-    return [value for value in tried if not CHECKS.problem(name, value, context)]
+    return [value for value in tried if not problem(name, value, context)]
+
+
+def problem(name: str, value: Any, context: Values) -> str:
+    """What is wrong with an answer, found once for all combinations that are alike in what the question looks at."""
+    looked = sorted(looked_at(name, ("choices", "validator")) - {name})
+    alike = json.dumps([name, value, *(context.get(other) for other in looked)])
+    if alike not in _problems:
+        _problems[alike] = CHECKS.problem(name, value, context)
+    return _problems[alike]
 
 
 def looks_at_free_answers(name: str, key: str) -> bool:
