@@ -1,9 +1,10 @@
 """Lets Copier do in a third of its time what comes to the same.
 
 It compiles the parts of each path and each question again in every run: here each string is compiled once, for all
-processes that share a folder, and what is no template is taken as it is. It asks for the answers file's name at each
-part of each path: here once a render. It parses the questions in Python: here in C. It asks git for core.fileMode after
-each file: nobody sets that here. Tests that start `copier` as a user does have it as it is.
+processes that share a folder, and what is no template is taken as it is. It asks for all answers, and for the name of
+their file, at each part of each path: here once a render. It parses the questions in Python: here in C. It asks git for
+core.fileMode after each file: nobody sets that here. It compiles the template's extensions, which parse their tables,
+in every run: here once. Tests that start `copier` as a user does have it as it is.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
+import pickle
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, SimpleNamespace
 from typing import Any
@@ -37,10 +40,11 @@ def speed_up(folder: Path, replace: Callable[[Any, str, Any], object] = setattr)
     worker = copier._main.Worker
     replace(worker, "_sync_git_index_executable_bit", lambda *_: None)
     replace(worker, "_render_string", plain_as_it_is(worker._render_string))
-    render, name = known_while_rendering(worker._render_template, worker.answers_relpath)
-    replace(worker, "_render_template", render)
-    replace(worker, "answers_relpath", name)
+    for name, member in known_while_rendering(worker).items():
+        replace(worker, name, member)
     replace(jinja2.Environment, "compile", memoized(jinja2.Environment.compile, folder))
+    replace(SourceFileLoader, "source_to_code", compiled_once(SourceFileLoader.source_to_code))
+    replace(yaml, "load", parsed_once(yaml.load))
     replace(copier._template, "yaml", SimpleNamespace(**{**vars(yaml), "SafeLoader": yaml.CSafeLoader}))
 
 
@@ -54,19 +58,52 @@ def plain_as_it_is(render: Callable[..., str]) -> Callable[..., str]:
     return render_string
 
 
-def known_while_rendering(render: Callable[..., None], name: Any) -> tuple[Callable[..., None], property]:
-    """Copier's `_render_template`, and its `answers_relpath`, which depends on answers that are given by then."""
-    known: dict[int, Path] = {}
+def known_while_rendering(worker: Any) -> dict[str, Any]:
+    """Copier's `_render_template`, and what depends only on answers, which are given by then."""
+    render, name, context = worker._render_template, worker.answers_relpath.fget, worker._render_context
+    known: dict[int, tuple[Path, Any]] = {}
 
     @wraps(render)
     def render_template(self: Any) -> None:
-        known[id(self)] = name.fget(self)
+        known[id(self)] = name(self), context(self)
         try:
             render(self)
         finally:
             del known[id(self)]
 
-    return render_template, property(lambda self: known.get(id(self)) or name.fget(self))
+    return {
+        "_render_template": render_template,
+        "_render_context": lambda self: known[id(self)][1] if id(self) in known else context(self),
+        "answers_relpath": property(lambda self: known[id(self)][0] if id(self) in known else name(self)),
+    }
+
+
+def compiled_once(compile_: Callable[..., CodeType]) -> Callable[..., CodeType]:
+    """`source_to_code` that remembers the code of each source."""
+    codes: dict[Any, CodeType] = {}
+
+    @wraps(compile_)
+    def source_to_code(self: SourceFileLoader, data: Any, path: Any, **more: Any) -> CodeType:
+        if more or not isinstance(data, bytes):
+            return compile_(self, data, path, **more)
+        if (data, path) not in codes:
+            codes[data, path] = compile_(self, data, path)
+        return codes[data, path]
+
+    return source_to_code
+
+
+def parsed_once(load: Callable[..., Any]) -> Callable[..., Any]:
+    """`yaml.load` that gives copies of what a text of the C parser says."""
+    parsed = cache(lambda text: pickle.dumps(load(text, yaml.CSafeLoader)))
+
+    @wraps(load)
+    def copy_of_parsed(stream: Any, *positional: Any, **named: Any) -> Any:
+        if yaml.CSafeLoader in (*positional, *named.values()) and isinstance(stream, str):
+            return pickle.loads(parsed(stream))
+        return load(stream, *positional, **named)
+
+    return copy_of_parsed
 
 
 def memoized(compile_: Callable[..., CodeType], folder: Path) -> Callable[..., Any]:
