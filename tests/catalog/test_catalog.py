@@ -186,3 +186,13 @@ def test_refreshing_keeps_a_type_that_botocore_no_longer_lists(
 
     assert "ml.p2.xlarge" in load_catalog(catalog)["instances"]
     assert capsys.readouterr().out == "ml.p2.xlarge: botocore no longer lists it; kept\n"
+
+
+def test_no_setting_allows_larger_requests_than_sagemaker_takes() -> None:
+    setting = TABLES["settings"]["MAX_BODY_MB"]
+    allowed = {
+        target: ({**setting, **setting["for_target"].get(target, {})}["range"])[1]
+        for target in setting["only"]["deploy_target"]
+    }
+
+    assert allowed == {target: TABLES["deploy_targets"][target]["invocation"]["max_body_mib"] for target in allowed}

@@ -7,10 +7,11 @@ from typing import Any
 
 from lib import config
 from lib.aws.client import AwsClient
+from lib.sagemaker_runtime import limits
 
 # what is in the project's bucket because of the target, by prefix, and for how many days
 KEPT_IN_BUCKET: dict[str, int] = {}
-LARGEST_BODY = 25 * 2**20  # bytes that SageMaker takes
+LARGEST_BODY = limits.MAX_BODY_BYTES
 
 
 def parts(aws: AwsClient) -> dict[str, Any]:
