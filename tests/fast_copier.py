@@ -36,8 +36,10 @@ LEXER = (
 
 def speed_up(folder: Path, replace: Callable[[Any, str, Any], object] = setattr) -> None:
     """Change Copier in this process. `folder`: where compiled strings are kept; `replace`: in place of `setattr`."""
-    folder.mkdir(parents=True, exist_ok=True)
     worker = copier._main.Worker
+    if hasattr(worker._render_template, "__wrapped__"):  # a fork that adds its environment's packages comes here again
+        return
+    folder.mkdir(parents=True, exist_ok=True)
     replace(worker, "_sync_git_index_executable_bit", lambda *_: None)
     replace(worker, "_render_string", plain_as_it_is(worker._render_string))
     for name, member in known_while_rendering(worker).items():
