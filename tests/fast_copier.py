@@ -4,7 +4,8 @@ It compiles the parts of each path and each question again in every run: here ea
 processes that share a folder, and what is no template is taken as it is. It asks for all answers, and for the name of
 their file, at each part of each path: here once a render. It parses the questions in Python: here in C. It asks git for
 core.fileMode after each file: nobody sets that here. It compiles the template's extensions, which parse their tables,
-in every run: here once. Tests that start `copier` as a user does have it as it is.
+in every run: here once. It clones the template three times for an update, and asks git each time what it has: here once
+for each state of the repository. Tests that start `copier` as a user does have it as it is.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import hashlib
 import marshal
 import os
 import pickle
+import shutil
+import subprocess
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, SimpleNamespace
@@ -32,6 +35,8 @@ LEXER = (
     *("trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline", "sandboxed", "undefined"),
     *("autoescape", "finalize", "optimized", "is_async"),
 )
+# each can be found out once those before it are known
+OF_A_CLONE = ("local_abspath", "commit", "commit_hash", "version", "git_index_modes", "_raw_config")
 
 
 def speed_up(folder: Path, replace: Callable[[Any, str, Any], object] = setattr) -> None:
@@ -44,8 +49,10 @@ def speed_up(folder: Path, replace: Callable[[Any, str, Any], object] = setattr)
     replace(worker, "_render_string", plain_as_it_is(worker._render_string))
     for name, member in known_while_rendering(worker).items():
         replace(worker, name, member)
+    for name, member in known_of_a_state(copier._template.Template, folder).items():
+        replace(copier._template.Template, name, member)
     replace(jinja2.Environment, "compile", memoized(jinja2.Environment.compile, folder))
-    replace(SourceFileLoader, "source_to_code", compiled_once(SourceFileLoader.source_to_code))
+    replace(SourceFileLoader, "source_to_code", compiled_once(SourceFileLoader.source_to_code, folder))
     replace(yaml, "load", parsed_once(yaml.load))
     replace(copier._template, "yaml", SimpleNamespace(**{**vars(yaml), "SafeLoader": yaml.CSafeLoader}))
 
@@ -80,7 +87,51 @@ def known_while_rendering(worker: Any) -> dict[str, Any]:
     }
 
 
-def compiled_once(compile_: Callable[..., CodeType]) -> Callable[..., CodeType]:
+def known_of_a_state(template: Any, folder: Path) -> dict[str, Any]:
+    """What Copier finds out about a template in a local repository, from one clone that all processes share."""
+    find_out = {name: vars(template)[name].func for name in OF_A_CLONE}
+
+    def clone(self: Any, file: Path) -> None:
+        for name, find in find_out.items():
+            self.__dict__[name] = find(self)
+            if name == "local_abspath":
+                self.__dict__[name] = Path(shutil.move(self.__dict__[name], folder))
+        self._temp_clone_path = None
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(pickle.dumps({name: self.__dict__[name] for name in find_out}))
+        partial.rename(file)
+
+    def member(name: str) -> Any:
+        def get(self: Any) -> Any:
+            state = _state(self)
+            if state is None:
+                return find_out[name](self)
+            file = folder / f"{hashlib.sha256(state.encode()).hexdigest()[:32]}.template"
+            if not file.exists():
+                clone(self, file)
+            self.__dict__.update(pickle.loads(file.read_bytes()))
+            return self.__dict__[name]
+
+        found = cached_property(get)
+        found.__set_name__(template, name)
+        return found
+
+    return {name: member(name) for name in OF_A_CLONE}
+
+
+def _state(template: Any) -> str | None:
+    """What decides a clone: the wanted version, and all that the repository has. None if it isn't one or has edits."""
+    repository = Path(template.url)
+    if not (repository / ".git").is_dir():
+        return None
+    git = ["git", "-C", str(repository)]
+    if template.ref in (None, "HEAD") and subprocess.run([*git, "status", "--porcelain"], capture_output=True).stdout:
+        return None
+    references = subprocess.run([*git, "show-ref", "--head"], capture_output=True, text=True).stdout
+    return "\0".join([str(repository), str(template.ref), str(template.use_prereleases), references])
+
+
+def compiled_once(compile_: Callable[..., CodeType], folder: Path) -> Callable[..., CodeType]:
     """`source_to_code` that remembers the code of each source."""
     codes: dict[Any, CodeType] = {}
 
@@ -89,7 +140,7 @@ def compiled_once(compile_: Callable[..., CodeType]) -> Callable[..., CodeType]:
         if more or not isinstance(data, bytes):
             return compile_(self, data, path, **more)
         if (data, path) not in codes:
-            codes[data, path] = compile_(self, data, path)
+            codes[data, path] = _kept(folder, (data, path), lambda: compile_(self, data, path))
         return codes[data, path]
 
     return source_to_code
