@@ -124,9 +124,14 @@ def _bytecode(source: Path, folder: Path) -> Path:
     return compiled
 
 
+def kept_by_fast_copier(factory: pytest.TempPathFactory) -> Path:
+    """Where what tests/fast_copier.py keeps is, for all processes of the run."""
+    return shared_folder(factory) / "fast_copier"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def fast_copier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let Copier do in a third of its time what comes to the same, see tests/fast_copier.py."""
     with pytest.MonkeyPatch.context() as patch:
-        speed_up(shared_folder(tmp_path_factory) / "jinja", patch.setattr)
+        speed_up(kept_by_fast_copier(tmp_path_factory), patch.setattr)
         yield

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,9 @@ import pytest
 
 from extensions.fleet import Row, table
 from tests.conftest import ROOT, copy_part
+from tests.environments import make_environment_with_fast_copier
 from tests.programs import git
+from tests.rendering import kept_by_fast_copier
 
 # What of template/ the questions need: the answers file, and the verbs' own checks of values and models.
 PARTS = (
@@ -85,11 +86,18 @@ def project(generated: Path, folder: Path) -> Project:
 
 
 @pytest.fixture(scope="module")
-def fleet(folder: Path) -> Fleet:
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python that runs the command, and Copier for each project."""
+    folder = tmp_path_factory.mktemp("environments") / "fleet"
+    return make_environment_with_fast_copier(folder, kept_by_fast_copier(tmp_path_factory)) / "bin/python"
+
+
+@pytest.fixture(scope="module")
+def fleet(folder: Path, python: Path) -> Fleet:
     """A function that runs the command with these arguments, in the folder of the projects."""
 
     def fleet(*arguments: str, trust: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "extensions.fleet", *arguments, *(["--trust"] if trust else [])]
+        command = [str(python), "-m", "extensions.fleet", *arguments, *(["--trust"] if trust else [])]
         identity = {"GIT_AUTHOR_NAME": "fleet", "GIT_AUTHOR_EMAIL": "fleet@localhost"}
         identity |= {"GIT_COMMITTER_NAME": "fleet", "GIT_COMMITTER_EMAIL": "fleet@localhost"}
         environment = {**os.environ, **identity, "PYTHONPATH": str(ROOT)}
@@ -245,10 +253,10 @@ def test_project_that_takes_too_long_is_given_up_and_leaves_nothing(project: Pro
     assert len(git(path, "worktree", "list").splitlines()) == 1
 
 
-def test_interrupted_run_ends_what_runs_and_shows_what_was_done(project: Project, folder: Path) -> None:
+def test_interrupted_run_ends_what_runs_and_shows_what_was_done(project: Project, folder: Path, python: Path) -> None:
     project("quick")
     path = project("endless", failing="x\n")
-    command = [sys.executable, "-m", "extensions.fleet", "quick", "endless", "--trust", "--jobs", "1"]
+    command = [str(python), "-m", "extensions.fleet", "quick", "endless", "--trust", "--jobs", "1"]
     command += ["--test", "sh -c 'test ! -e failing.txt || sleep 300'"]
     environment = {
         **os.environ,

@@ -8,13 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.environments import make_environment
 from tests.verbs.contract_server import COLUMNS, ROWS, model
 
 SETTINGS = ("PORT", "MODEL_FORMAT", "FRAMEWORK", "INSTANCE_TYPE", "ROLE_ARN")
@@ -26,12 +25,7 @@ Done = subprocess.CompletedProcess[str]
 @pytest.fixture(scope="session")
 def verbs_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment that finds the packages of the one the tests run in."""
-    folder = tmp_path_factory.mktemp("environments") / "verbs"
-    venv.create(folder, with_pip=False)
-    version = "{}.{}".format(*sys.version_info)
-    packages = folder / "lib" / f"python{version}" / "site-packages"
-    (packages / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return folder
+    return make_environment(tmp_path_factory.mktemp("environments") / "verbs")
 
 
 @pytest.fixture

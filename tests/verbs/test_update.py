@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.environments import make_environment_with_fast_copier
 from tests.exhaustive import exhaustive
 from tests.forks import Forks, started
 from tests.programs import git
-from tests.rendering import shared_folder
+from tests.rendering import kept_by_fast_copier
 from tests.renders.jobs import scripts
 from tests.updates.projects import commit, make, recorded, release
 from tests.verbs.conftest import Done, refusal, stamp
@@ -47,7 +48,6 @@ greeting:
 # The answers that make the smallest project, which is updated in the shortest time.
 SMALL = {"include_tests": False, "model_source": "local"}
 
-FAST_COPIER = Path(__file__).parents[1] / "fast_copier.py"
 FORKS: list[Forks] = []
 
 
@@ -97,14 +97,10 @@ def updated(made: Path, updates_environment: Path, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="module")
-def updates_environment(made: Path, verbs_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def updates_environment(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment for do/update that finds the packages of the one the tests run in, with a fast Copier."""
-    folder = tmp_path_factory.mktemp("environments") / "updates"
-    shutil.copytree(verbs_environment, folder, symlinks=True)
-    (packages,) = folder.glob("lib/*/site-packages")
-    jinja = shared_folder(tmp_path_factory) / "jinja"
-    (packages / "zz_fast_copier.pth").write_text(
-        f"import pathlib, runpy; runpy.run_path({str(FAST_COPIER)!r})['speed_up'](pathlib.Path({str(jinja)!r}))\n"
+    folder = make_environment_with_fast_copier(
+        tmp_path_factory.mktemp("environments") / "updates", kept_by_fast_copier(tmp_path_factory)
     )
     stamp(folder, made / "do/requirements-update.txt")
     return folder
