@@ -321,13 +321,17 @@ class Answers(ContextHook):
             self._require(f"settings.yml: {name}", name, self.render(defaults[name], context), context)
 
     def _check_default(self, name: str, context: Mapping[str, Any]) -> None:
-        """Refuse the question's own default if the policy does, unless the user is asked for another answer."""
+        """Refuse a default that the policy or the question refuses, unless the user is asked for another answer."""
         conf = context["_copier_conf"]
         refusal = self._replace_refused_default(name, context)
         has_default = conf["settings"].defaults.get(name, NO_DEFAULT) != NO_DEFAULT
         is_asked = self.questions[name].get("ask", True) and not conf["defaults"]
-        if refusal and not has_default and not is_asked:
-            default = self.render(self.questions[name]["default"], context)
+        if has_default or is_asked:
+            return
+        default = self.render(self.questions[name]["default"], context)
+        if not refusal and self.questions[name].get("validator"):
+            refusal = self.problem(name, default, context)
+        if refusal:
             raise UserMessageError(f"{name}={shown(default)}, the default: {refusal}")
 
     def _require(self, origin: str, name: str, value: Any, context: Mapping[str, Any]) -> None:

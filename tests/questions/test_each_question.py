@@ -399,6 +399,16 @@ def test_batch_transform_has_no_language_models_and_no_number_of_instances_that_
             "tokens",
         ),
         (
+            {"speculative_decoding": "ngram", "draft_model_id": "Qwen/Qwen3-0.6B"},
+            "speculative_decoding='ngram': choose a method with a draft model, or leave out draft_model_id: ngram uses "
+            "none",
+        ),
+        (
+            {"pipeline_parallel": "2", "instance_type": "ml.g6.12xlarge", "draft_model_id": "Qwen/Qwen3-0.6B"},
+            "speculative_decoding='draft-model', the default: use pipeline_parallel=1: the engines don't combine "
+            "speculative decoding with pipeline parallelism",
+        ),
+        (
             {"expert_parallel": True},
             "expert_parallel=True: use expert_parallel=false: Qwen/Qwen3-4B is not a mixture of experts",
         ),

@@ -33,11 +33,8 @@ COMBINATIONS: list[Answers] = [
     for model_format, server in itertools.product(row["formats"], fitting("model_servers", "predictive"))
 ]
 
-TEST_TYPES = [
-    list(chosen)
-    for count in range(len(CATALOG["test_types"]) + 1)
-    for chosen in itertools.combinations(CATALOG["test_types"], count)
-]
+# none, each alone, and all: a type of tests is a folder that knows no other
+TEST_TYPES: list[list[str]] = [[], *([test_type] for test_type in CATALOG["test_types"]), [*CATALOG["test_types"]]]
 
 # the other choices that change files: each pair of values of two questions is in one of these
 AXES: dict[str, list[Any]] = {

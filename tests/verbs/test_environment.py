@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.exhaustive import exhaustive
 from tests.verbs.conftest import Done, refusal, run
 
 SERVING = "from lib.local import environment; print(environment.serving_python(with_tests={}))"
@@ -86,6 +87,7 @@ def test_a_shared_environment_is_used_while_it_fits_and_else_left_alone(small_pr
     assert (shared / "requirements.sha256").exists()
 
 
+@exhaustive
 def test_it_works_without_uv(small_project: Path, tmp_path: Path) -> None:
     done = set_up(small_project, PATH=str(tmp_path))
 
