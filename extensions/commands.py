@@ -1,4 +1,4 @@
-"""Offers the commands of a project with what their parsers say of them, as `commands(LAYER, ...)`, for its README."""
+"""Offers the commands of a project with what their parsers say of them, as `commands()`, for its documents."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from copier_template_extensions import ContextHook
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
-TEMPLATE = Path(__file__).parents[1] / "template"
+from .layers import TEMPLATE, folders
+
 DESCRIPTION = re.compile(r'cli\.parser\(\s*"([^"]+)"')
 
 
@@ -21,10 +24,11 @@ class Commands(ContextHook):
         context["commands"] = commands
 
 
-def commands(*layers: str) -> list[tuple[str, str]]:
-    """The commands of these layers, such as `do/build`, each with its description. Empty names are ignored."""
+@pass_context
+def commands(context: Context) -> list[tuple[str, str]]:
+    """The commands of the layers that are on, such as `do/build`, each with its description, in order."""
     found: dict[str, str] = {}
-    for layer in filter(None, layers):
+    for layer in filter(context.get, folders()):
         found.update(_of_layer(layer))
     return sorted(found.items())
 

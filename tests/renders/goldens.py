@@ -20,7 +20,15 @@ from tests.renders.answers import EXAMPLES, ROOT, Answers
 REVIEWED = ROOT / "tests/renders/reviewed"
 # not .copier-answers.yml, which holds the place of the template, nor JSON files, which are tables; some are for one
 # kind of model only
-RENDERED = (".dockerignore", "DECISIONS.md", "Dockerfile", "README.md", "do/config.env", "serving/engine.yml")
+RENDERED = (
+    ".dockerignore",
+    "AGENTS.md",
+    "DECISIONS.md",
+    "Dockerfile",
+    "README.md",
+    "do/config.env",
+    "serving/engine.yml",
+)
 COMMAND = "command.txt"  # no file of the project: with what the engine of a generative model is started
 
 # Prints the command line, and the files that it names, which are in a folder that is gone when the server ends.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from plumbum import local
 
 from tests.renders.answers import (
     CATALOG,
@@ -22,14 +24,16 @@ from tests.renders.answers import (
     name_of,
     types_of_tests,
 )
+from tests.updates.edits import OWNERS_FILES
 
+of_each_kind = pytest.mark.parametrize("answers", [EXAMPLES["sklearn-fastapi"], EXAMPLES["vllm"]], ids=name_of)
 flask_and_fastapi = pytest.mark.parametrize("answers", COMBINATIONS[:2], ids=name_of)
 
 
 def documents(project: Path) -> str:
-    """All prose of a project, without the alternatives to its decisions."""
+    """All prose of a project for its owner and for agents, without the alternatives to its decisions."""
     decisions = re.sub(r"^- \*\*Alternatives\*\*.*\n", "", (project / "DECISIONS.md").read_text(), flags=re.MULTILINE)
-    return (project / "README.md").read_text() + decisions
+    return (project / "README.md").read_text() + (project / "AGENTS.md").read_text() + decisions
 
 
 def choices(answers: Answers) -> dict[str, tuple[str | list[str], dict[str, Any]]]:
@@ -164,14 +168,49 @@ def test_the_readme_names_paths_that_are_there(render: Render, answers: Answers)
 
 
 @every_render
-def test_the_readme_lists_all_verbs(render: Render, answers: Answers) -> None:
+def test_the_readme_lists_all_verbs_as_do_the_rules_for_agents(render: Render, answers: Answers) -> None:
     project = render(**answers)
     verbs = {f"do/{path.name}" for path in (project / "do").iterdir() if path.is_file() and not path.suffix}
 
-    listed = re.findall(r"^\| `(do/[a-z]+)` \| (.+) \|$", (project / "README.md").read_text(), re.MULTILINE)
+    listed, for_agents = (
+        re.findall(r"^\| `(do/[a-z]+)` \| (.+) \|$", (project / name).read_text(), re.MULTILINE)
+        for name in ("README.md", "AGENTS.md")
+    )
 
     assert verbs == {verb for verb, _ in listed}
+    assert for_agents == listed
     assert dict(listed)["do/deploy"] == "Create or update the SageMaker endpoint."
+
+
+@of_each_kind
+def test_agents_are_told_commands_that_check_this_project(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    told = re.findall(r"^do/([a-z]+) +(--[a-z]+)?", (project / "AGENTS.md").read_text(), re.MULTILINE)
+    parsers = {verb: (project / f"do/lib/verbs/{verb}.py").read_text() for verb, _ in told}
+
+    assert "test" in parsers
+    assert [(verb, option) for verb, option in told if option not in parsers[verb]] == []
+    assert (("test", "--pytest") in told) == (project / "tests").is_dir()
+
+
+@of_each_kind
+def test_reviews_fold_the_files_of_the_template_and_show_those_of_the_owner(
+    render: Render, answers: Answers, tmp_path: Path
+) -> None:
+    project = render(**answers)
+    shown = [name for name in OWNERS_FILES if (project / name).exists()]
+    folded = ["do/deploy", "do/lib/cli.py", "iam/caller.json", "serving/serve"]
+    repository = tmp_path / "repository"
+    git = local["git"]["-C", repository]
+    local["git"]("init", "--quiet", repository)
+    shutil.copy(project / ".gitattributes", repository)
+
+    found = git("check-attr", "linguist-generated", "gitlab-generated", "eol", "--", *shown, *folded)
+    values = {tuple(line.split(": ")) for line in found.splitlines()}
+
+    assert {name for name, attribute, value in values if (attribute, value) == ("eol", "lf")} == {*shown, *folded}
+    for site in ("linguist-generated", "gitlab-generated"):
+        assert {name for name, attribute, value in values if (attribute, value) == (site, "set")} == {*folded}
 
 
 @every_generative_render

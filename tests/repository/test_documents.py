@@ -67,5 +67,13 @@ def test_every_bug_of_the_predecessor_has_a_test_that_is_there() -> None:
     assert [f"{file}::{test}" for file, test in named if f"def {test}(" not in _text(ROOT / file)] == []
 
 
+def test_the_issue_forms_are_what_github_takes() -> None:
+    forms = [ROOT / f".github/ISSUE_TEMPLATE/{name}.yml" for name in ("bug", "feature")]
+
+    done = tool("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
+
+    assert done.returncode == 0, done.stdout
+
+
 def _text(file: Path) -> str:
     return file.read_text() if file.exists() else ""
