@@ -12,6 +12,9 @@ import pytest
 
 exhaustive = pytest.mark.exhaustive
 
+# The frameworks whose packages are installed and imported in seconds: make test serves models of these.
+LIGHT = ("sklearn", "xgboost", "lightgbm", "python")
+
 
 def first_of_each(rows: Mapping[str, tuple[Any, ...]], differs: Callable[..., Hashable]) -> list[Any]:
     """The rows, by their ids, as parameters; all but the first of those that `differs` calls the same are marked."""

@@ -1,8 +1,8 @@
 """Which tests go to which worker, in which order, and which run alone.
 
-The tests of a file go to one worker, because they share what their fixtures made; those of tests/real_servers are one
-group, because they share environments and trained models. Files whose tests are many and share nothing are given out
-test by test. The groups that take longest start first, so that no core is left with one of them at the end.
+The tests of a file go to one worker, because they share what their fixtures made. Files whose tests are many and share
+nothing are given out test by test. The folders that take longest start first, so that no core is left with one of their
+files at the end.
 
 xdist's own `--dist=loadgroup` can't do this: version 3.8 has no effect with pytest 9.2, whose items have other ids.
 
@@ -21,9 +21,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# The folders whose groups take longest, in the order in which they start; all others follow.
+# The folders whose files take longest, in the order in which they start; all others follow.
 FIRST = ("real_servers", "aws", "updates", "verbs", "engines", "fleet", "repository")
-ONE_GROUP = ("real_servers",)
 # Their tests share nothing but renders, which all workers share.
 ONE_BY_ONE = ("renders", "questions", "catalog")
 
@@ -56,10 +55,7 @@ class Groups(LoadScopeScheduling):  # type: ignore[misc]
     """xdist's scheduler of scopes, with groups in their place."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = folder_of(nodeid)
-        if folder in ONE_BY_ONE:
-            return nodeid
-        return folder if folder in ONE_GROUP else nodeid.partition("::")[0]
+        return nodeid if folder_of(nodeid) in ONE_BY_ONE else nodeid.partition("::")[0]
 
 
 def folder_of(test: str) -> str:

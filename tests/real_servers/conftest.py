@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from tests.programs import UV, uv
-from tests.rendering import copy_project
+from tests.rendering import copy_project, once, shared_folder
 
 START_SECONDS = 60
 STAMP = "requirements.sha256"  # see lib.local.environment
@@ -33,25 +33,33 @@ WHEELS = os.environ.get("PIP_FIND_LINKS")
 Project = Callable[..., Path]
 
 
+# sets up do/.venv, as the first verb that needs it does
+SET_UP_VERBS = "import sys; sys.path[0] = 'do'; from lib.local import environment; environment.verbs_python()"
+# the names of folders that are complete, see tests/rendering.py
+COMPLETE = "[0-9a-f]" * 16
+# the project that is made first: the environments of all others are copies of those that are there
+BASE = {"framework": "sklearn", "model_format": "joblib", "model_server": "fastapi"}
+
+
 @pytest.fixture(scope="session")
 def project(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A trained project for some answers, made once. The first one sets up its environments, as projects do."""
-    projects: dict[str, Path] = {}
-    environments: dict[str, list[Path]] = {".venv": [], "do/.venv": []}
+    """A trained project for some answers, made once for all workers. BASE sets up its environments as owners' do."""
+    folder = shared_folder(tmp_path_factory) / "trained"
 
     def make(**answers: Any) -> Path:
-        key = repr(sorted(answers.items()))
-        if key not in projects:
-            path = copy_project(render(**answers), tmp_path_factory.mktemp("served") / "project")
-            if WHEELS and INDEX in (path / "requirements.txt").read_text():
-                make(framework="sklearn", model_format="joblib", model_server=answers["model_server"])  # to copy from
-            for name, made in environments.items():
-                if ready := [environment for environment in made if environment.is_dir()]:
-                    copy_environment(ready, path / name)
-                made.append(path / name)
+        key = hashlib.sha256(repr(sorted(answers.items())).encode()).hexdigest()[:16]
+        if answers != BASE:
+            make(**BASE)
+
+        def train(target: Path) -> None:
+            path = copy_project(render(**answers), target / "project")
+            if answers == BASE:
+                run(path, "-c", SET_UP_VERBS)
+            for name in (".venv", "do/.venv") if answers != BASE else ():
+                copy_environment([*folder.glob(f"{COMPLETE}/project/{name}")], path / name)
             run(path, "do/train", PYTHONDONTWRITEBYTECODE="")
-            projects[key] = path
-        return projects[key]
+
+        return once(folder / key, train) / "project"
 
     return make
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.exhaustive import exhaustive
 from tests.real_servers.conftest import Project, serving
 
 ABALONE = Path(__file__).parents[2] / "template/{{sample}}/sample_model/abalone.data"
@@ -86,8 +87,15 @@ predictions = model.predict(xgboost.DMatrix(rows, feature_names=model.feature_na
 }
 
 
-@pytest.mark.parametrize("model_server", ["flask", "fastapi"])
-@pytest.mark.parametrize(("framework", "model_format"), [("sklearn", "joblib"), ("xgboost", "ubj")])
+@pytest.mark.parametrize(
+    ("framework", "model_format", "model_server"),
+    [
+        ("sklearn", "joblib", "flask"),
+        ("xgboost", "ubj", "fastapi"),
+        pytest.param("sklearn", "joblib", "fastapi", marks=exhaustive),
+        pytest.param("xgboost", "ubj", "flask", marks=exhaustive),
+    ],
+)
 def test_every_abalone_is_predicted_bit_for_bit(
     project: Project, tmp_path: Path, framework: str, model_format: str, model_server: str
 ) -> None:

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT
+from tests.exhaustive import exhaustive
 from tests.programs import uv
 from tests.real_servers import raw
 from tests.real_servers.conftest import Server
@@ -130,6 +131,7 @@ def schemathesis(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin/schemathesis"
 
 
+@exhaustive
 def test_requests_made_from_the_description_are_answered_as_it_says(
     server: Server, schemathesis: Path, tmp_path: Path
 ) -> None:

@@ -129,9 +129,8 @@ def test_every_script_of_the_page_is_tried() -> None:
     assert PAGE.count("```python\n") == len(SCRIPTS)
 
 
-@pytest.mark.parametrize(
-    "title", [pytest.param(title, marks=[] if title == "scikit-learn" else [exhaustive]) for title in MODELS]
-)
+@exhaustive
+@pytest.mark.parametrize("title", MODELS)
 def test_an_export_is_answered_as_the_original_model_answers(project: Project, tmp_path: Path, title: str) -> None:
     packages, script = SCRIPTS[title]
     path = project(framework="onnx", model_format="onnx", model_server="fastapi")

@@ -53,6 +53,7 @@ def test_boosters_are_answered_as_they_predict(project: Project) -> None:
     assert {case: difference for case, difference in found.items() if difference} == {}
 
 
+@exhaustive
 def test_onnx_models_are_answered_as_the_runtime_answers(project: Project) -> None:
     path = project(framework="onnx", model_format="onnx", model_server="flask")
 
@@ -62,6 +63,7 @@ def test_onnx_models_are_answered_as_the_runtime_answers(project: Project) -> No
     assert {case: difference for case, difference in found.items() if difference} == {}
 
 
+@exhaustive
 def test_pytorch_models_are_answered_as_the_module_answers(project: Project) -> None:
     path = project(framework="pytorch", model_format="pt2", model_server="fastapi")
 
@@ -81,6 +83,7 @@ def test_lightgbm_models_are_answered_as_they_predict(project: Project) -> None:
     assert {case: difference for case, difference in found.items() if difference} == {}
 
 
+@exhaustive
 def test_catboost_models_are_answered_as_they_predict(project: Project) -> None:
     path = project(framework="catboost", model_format="cbm", model_server="fastapi")
 
@@ -90,6 +93,7 @@ def test_catboost_models_are_answered_as_they_predict(project: Project) -> None:
     assert {case: difference for case, difference in found.items() if difference} == {}
 
 
+@exhaustive
 def test_mlflow_models_are_answered_as_mlflow_answers(project: Project) -> None:
     boosters = [
         project(framework="xgboost", model_format="ubj", model_server="fastapi"),

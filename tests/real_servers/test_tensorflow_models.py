@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.exhaustive import exhaustive
 from tests.real_servers.conftest import Project, Server, serving
+
+pytestmark = exhaustive
 
 STRANGERS = Path(__file__).with_name("strangers") / "tensorflow_models.py"
 CASES = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import copier
 import pytest
 
-from tests.exhaustive import first_of_each
+from tests.exhaustive import exhaustive
 from tests.programs import UV, uv
 from tests.real_servers.conftest import run, serving
 
@@ -21,7 +21,7 @@ MODELS = ("columns", "gaps", "forest", "texts", "clusters")
 VERSIONS = {"1.2.2": ["numpy<1.25", "pandas<2.1", "scipy<1.11"], "1.4.2": ["numpy<2", "pandas<3", "scipy<1.14"]}
 
 
-@pytest.fixture(scope="module", params=first_of_each({version: (version,) for version in VERSIONS}, lambda _: None))
+@pytest.fixture(scope="module", params=VERSIONS)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """A version, and the folder of the models that it trained in an environment of its own."""
     version: str = request.param
@@ -33,6 +33,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return version, folder / "models"
 
 
+@exhaustive
 def test_a_path_is_answer_enough_for_a_model_of_an_older_version(
     trained: tuple[str, Path], plain_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
