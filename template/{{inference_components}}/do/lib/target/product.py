@@ -33,17 +33,17 @@ def steps(aws: AwsClient, wanted: DesiredState) -> list[Step]:
     """What is missing, once what can be checked is checked. Raises VerbError."""
     found, component = deployment.current_endpoint(aws), serving.current(aws)
     failed = bool(found and found.status == "Failed")
-    anew = failed or serving.is_spoiled(component, wanted.component)
-    removal = _removal(aws, has_component=component is not None, has_endpoint=failed) if anew else []
+    replaced = failed or serving.is_spoiled(component, wanted.component)
+    removal = _removal(aws, has_component=component is not None, has_endpoint=failed) if replaced else []
     missing = [
         *deployment.environment(aws),
         *logs.steps(aws, "component"),
         *deployment.definitions(aws, wanted),
-        *(scaling.plan_removal(aws) if anew else scaling.plan_disable(aws)),
+        *(scaling.plan_removal(aws) if replaced else scaling.plan_disable(aws)),
         *removal,
         *deployment.serving(aws, wanted, None if failed else found),
-        *serving.steps(aws, wanted.component, None if anew else component),
-        *scaling.plan_enable(aws, force=anew),
+        *serving.steps(aws, wanted.component, None if replaced else component),
+        *scaling.plan_enable(aws, force=replaced),
     ]
     if deployment.starts_containers(wanted, found) or not component or component.model != wanted.model.name:
         memory.require()

@@ -40,7 +40,7 @@ def current(aws: AwsClient) -> Component | None:
 
 
 def is_spoiled(found: Component | None, wanted: dict[str, Any]) -> bool:
-    """Whether it has to be made anew: it has failed, or something else is still trying to start."""
+    """Whether it has to be replaced: it has failed, or something else is still trying to start."""
     if not found:
         return False
     return found.status == "Failed" or (found.status == "Creating" and not _is(found, wanted))

@@ -78,7 +78,7 @@ def alarm(config_name: str, what: str) -> str:
 
 
 def wake() -> str:
-    """The policy that starts the first instance or copy where there is none, and the alarm that carries it out."""
+    """The policy that starts the first instance or copy if none runs, and the alarm that carries it out."""
     return f"{project()}-wake"
 
 
