@@ -35,6 +35,7 @@ APART = {
     "caller-async": "async",
     "caller-batch": "batch",
     "caller-bucket": "bucket",
+    "caller-components": "inference_components",
     "caller-kms": "project",
     "caller-model-data": "project",
     "caller-model-package": "project",

@@ -144,7 +144,7 @@ def _problem(name: str, value: Any, rows: Table, catalog: Mapping[str, Table]) -
     if name not in rows:
         needs = " and ".join(f"{question}={' or '.join(wanted)}" for question, wanted in known[name]["only"].items())
         return f"it has no effect here: it needs {needs}"
-    if not isinstance(value, (str, int, bool)):
+    if not isinstance(value, (str, int, float, bool)):
         return "give a text or a number"
     return str(values.problem(values.as_text(value), rows[name]))
 

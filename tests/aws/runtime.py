@@ -6,16 +6,25 @@ import json
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
 from tests.verbs.contract_server import JSON, Reply, Request, RightServer, typed
 
+if TYPE_CHECKING:
+    from tests.aws.service.account import Account
+
 ERROR = "X-Amzn-ErrorType"
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 PASSED_ON = ("content-type", "accept", ATTRIBUTES)
 ANSWERED = {"Content-Type": "Content-Type", "X-Amzn-SageMaker-Custom-Attributes": "X-Amzn-SageMaker-Custom-Attributes"}
+COMPONENT = "x-amzn-sagemaker-inference-component"
+# https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
+NO_CAPACITY = (
+    "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if "
+    "configured) or try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
+)
 STREAMED = "/invocations-response-stream"
 
 
@@ -50,8 +59,7 @@ class Runtime(RightServer):
         self.requests.append(request)
         name, streamed = request.path.removeprefix("/endpoints/").split("/", 1)
         if name != "my-model":
-            message = f"Endpoint {name} of account 123456789012 not found."
-            return Reply(400, json.dumps({"message": message}).encode(), typed(JSON) | {ERROR: "ValidationError"})
+            return refused(f"Endpoint {name} of account 123456789012 not found.")
         headers = {key: value for key, value in request.headers.items() if key in PASSED_ON}
         reply = self.container.answer(Request("POST", "/invocations", headers, request.body))
         if reply.status != 200:
@@ -69,6 +77,28 @@ class Runtime(RightServer):
             second = event("ModelStreamError", error, kind="exception")
         content_type = {"X-Amzn-SageMaker-Content-Type": reply.headers["Content-Type"]}
         return Reply(200, first + second, typed("application/vnd.amazon.eventstream") | content_type)
+
+
+class ComponentRuntime(Runtime):
+    """The same with an inference component, which answers if it has a copy."""
+
+    def __init__(self, container: Container, account: Account) -> None:
+        super().__init__(container)
+        self.account = account
+
+    def answer(self, request: Request) -> Reply:
+        name = request.headers.get(COMPONENT, "")
+        if name not in self.account.components.components:
+            return refused(f"Inference component {name} not found.")
+        if not self.account.components.components[name]["copies"]:
+            self.account.components.refuse_for_lack_of_capacity(name)
+            return refused(NO_CAPACITY)
+        return super().answer(request)
+
+
+def refused(message: str) -> Reply:
+    """A refusal of SageMaker itself."""
+    return Reply(400, json.dumps({"message": message}).encode(), typed(JSON) | {ERROR: "ValidationError"})
 
 
 def model_error(reply: Reply) -> Reply:

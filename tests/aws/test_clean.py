@@ -38,6 +38,8 @@ def has(aws: Account, region: str = REGION) -> list[str]:
     sagemaker = client("sagemaker")
     found = {
         "endpoint": aws.endpoints.of(region).endpoints,
+        "component": aws.components.components,
+        "copies": aws.copies.targets,
         "config": aws.endpoints.of(region).configs,
         "model": sagemaker.list_models()["Models"],
         "alarm": client("cloudwatch").describe_alarms()["MetricAlarms"],

@@ -40,6 +40,7 @@ PROJECTS: list[dict[str, str]] = [
         {},
         {"deploy_target": "async"},
         {"deploy_target": "batch"},
+        {"deploy_target": "inference_components"},
         *({"model_kind": "generative", "model_server": server} for server in GENERATIVE_SERVERS),
     ]
 ]

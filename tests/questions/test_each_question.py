@@ -328,7 +328,7 @@ def test_a_serverless_endpoint_has_no_instance_type_and_no_language_model(refusa
         "deploy_target='serverless': not for generative models: it has no GPUs and 6 GB of memory at most"
     )
     assert refusal(deploy_target="serverless", settings={"MIN_INSTANCES": 1}).endswith(
-        "MIN_INSTANCES: it has no effect here: it needs deploy_target=realtime or async"
+        "MIN_INSTANCES: it has no effect here: it needs deploy_target=realtime or async or inference_components"
     )
 
 
@@ -339,7 +339,7 @@ def test_batch_transform_has_no_language_models_and_no_number_of_instances_that_
         "deploy_target='batch': not for generative models: its GPU instances have drivers for CUDA 12.2 at most"
     )
     assert refusal(deploy_target="batch", settings={"MIN_INSTANCES": 1}).endswith(
-        "MIN_INSTANCES: it has no effect here: it needs deploy_target=realtime or async"
+        "MIN_INSTANCES: it has no effect here: it needs deploy_target=realtime or async or inference_components"
     )
 
 

@@ -35,6 +35,7 @@ COMPUTED = {
     "DOWNLOAD_TIMEOUT": 600,
     "INFERENCE_AMI_VERSION": "al2023",
     "CODEBUILD_COMPUTE_TYPE": "BUILD_GENERAL1_MEDIUM",
+    "COPY_ACCELERATORS": 1,
 }
 
 # What every value is tried with: no setting may take any of these.

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from lib import config
 from lib.checks.http.reference import Reference
 from lib.checks.results import NotApplicable
+from lib.target import presence
 
 ENDPOINT = os.environ.get("ENDPOINT_NAME", "")
 
@@ -28,7 +29,11 @@ def invoke() -> Invoke:
 
     def send(body: bytes) -> bytes:
         answer = runtime.invoke_endpoint(
-            EndpointName=ENDPOINT, ContentType="application/json", Accept="application/json", Body=body
+            EndpointName=ENDPOINT,
+            ContentType="application/json",
+            Accept="application/json",
+            Body=body,
+            **presence.addressed(),
         )
         content: bytes = answer["Body"].read()
         return content

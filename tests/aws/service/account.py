@@ -22,6 +22,7 @@ from tests.aws.service.boundaries import Boundaries
 from tests.aws.service.boundary import forward
 from tests.aws.service.buckets import Buckets
 from tests.aws.service.builds import Builds
+from tests.aws.service.components import Components, Copies
 from tests.aws.service.endpoints import Endpoints
 from tests.aws.service.layers import Layers
 from tests.aws.service.protocols import Answer, Call, Request, ServiceError
@@ -65,6 +66,8 @@ class Account:
         self.lost: Counter[str] = Counter()  # answers to come that get lost
         self.buckets = Buckets()
         self.builds = Builds(self)
+        self.components = Components(self)
+        self.copies = Copies(self)
         self.endpoints = Endpoints(self)
         self.layers = Layers(self.url)
         self.provisioned_concurrency = ProvisionedConcurrency(self)
@@ -77,6 +80,8 @@ class Account:
             self.boundaries,
             self.buckets,
             self.builds,
+            self.components,
+            self.copies,
             self.endpoints,
             self.layers,
             self.provisioned_concurrency,

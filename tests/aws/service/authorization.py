@@ -45,6 +45,7 @@ ACTIONS = {
 PARAMETERS: dict[tuple[str, str], dict[str, str]] = {
     ("sagemaker", "model"): {"ModelName": "model/{}", "ResourceArn": "{}"},
     ("sagemaker", "endpoint"): {"EndpointName": "endpoint/{}", "ResourceArn": "{}"},
+    ("sagemaker", "inference-component"): {"InferenceComponentName": "inference-component/{}", "ResourceArn": "{}"},
     ("sagemaker", "endpoint-config"): {"EndpointConfigName": "endpoint-config/{}", "ResourceArn": "{}"},
     ("sagemaker", "model-package"): {
         "ModelPackageName": "model-package/{}",
@@ -282,7 +283,11 @@ def _scaled(call: Call, _: Any) -> Iterator[Demand]:
     https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html; the name:
     https://github.com/aws-controllers-k8s/community/issues/2110
     """
-    for action in ("DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities"):
+    needed = {
+        "endpoint": ("DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities"),
+        "inference-component": ("DescribeInferenceComponent", "UpdateInferenceComponentRuntimeConfig"),
+    }
+    for action in needed[call.parameters["ResourceId"].partition("/")[0]]:
         yield Demand(f"sagemaker:{action}", "*")
     for action in ("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"):
         yield Demand(f"cloudwatch:{action}", "*")
@@ -331,7 +336,8 @@ def inline_policies(call: Call, account: Any, role: str) -> list[Document]:
 
 EXTRA: dict[str, list[Any]] = {
     "sagemaker:CreateModel": [_passed("ExecutionRoleArn", "sagemaker"), _tagged("sagemaker:AddTags"), _readable],
-    "sagemaker:CreateEndpointConfig": [_tagged("sagemaker:AddTags")],
+    "sagemaker:CreateEndpointConfig": [_passed("ExecutionRoleArn", "sagemaker"), _tagged("sagemaker:AddTags")],
+    "sagemaker:CreateInferenceComponent": [_tagged("sagemaker:AddTags")],
     "sagemaker:CreateEndpoint": [_tagged("sagemaker:AddTags"), _grant],
     "sagemaker:UpdateEndpoint": [_grant],
     "sagemaker:CreateTransformJob": [_tagged("sagemaker:AddTags")],

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.aws.service import serverless
+from tests.aws.service import components, serverless
 from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 
@@ -97,6 +97,7 @@ class Region:
         if name in self.configs:
             raise ServiceError("ValidationException", f"Cannot create already existing endpoint configuration {name}")
         models = self._account.client("sagemaker", call.region)
+        components.require_valid(call.parameters)
         for variant in call.parameters["ProductionVariants"]:
             if "ModelName" in variant:
                 serverless.require_valid(call.parameters, _model(models, variant["ModelName"]))
@@ -174,6 +175,7 @@ class Region:
     def DeleteEndpoint(self, call: Call) -> Row:
         name = call.parameters["EndpointName"]
         self._endpoint(name)
+        components.require_none(self._account, name)
         del self.endpoints[name]
         return {}
 

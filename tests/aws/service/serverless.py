@@ -8,12 +8,10 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariantS
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.aws.service.protocols import Call, ServiceError
-
-if TYPE_CHECKING:
-    from tests.aws.service.account import Account
+from tests.aws.service.scaling import Scaling
 
 Row = dict[str, Any]
 
@@ -66,68 +64,19 @@ def _problems(config: Row, model: Row) -> Iterator[str]:
         yield "ProvisionedConcurrency is more than MaxConcurrency."
 
 
-class ProvisionedConcurrency:
-    """Autoscaling of provisioned concurrency. What scales something else is left to moto, with None.
+class ProvisionedConcurrency(Scaling):
+    """Autoscaling of provisioned concurrency.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-autoscale.html
     """
 
-    service = "application-autoscaling"
+    dimension = DIMENSION
+    metrics = (METRIC,)
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
-        self.targets: dict[str, Row] = {}  # by ResourceId
-        self.policies: dict[str, Row] = {}  # by name
-
-    def RegisterScalableTarget(self, call: Call) -> Row | None:
-        if not _is_ours(call):
-            return None
+    def require_scalable(self, call: Call) -> None:
+        """Raise ServiceError for a variant without provisioned concurrency."""
         name = call.parameters["ResourceId"].split("/")[1]
         region = self.account.endpoints.of(call.region)
         endpoint = region.endpoints.get(name)
         if not endpoint or not of(region.configs[endpoint.config]).get("ProvisionedConcurrency"):
             raise ServiceError("ValidationException", "The variant has no provisioned concurrency.")
-        self.targets[call.parameters["ResourceId"]] = call.parameters
-        return {"ScalableTargetARN": f"arn:aws:application-autoscaling:{call.region}:123456789012:scalable-target/1"}
-
-    def DescribeScalableTargets(self, call: Call) -> Row | None:
-        found = [self.targets[name] for name in call.parameters.get("ResourceIds", []) if name in self.targets]
-        return {"ScalableTargets": [row | {"RoleARN": "arn", "CreationTime": 0} for row in found]} if found else None
-
-    def DeregisterScalableTarget(self, call: Call) -> Row | None:
-        if not _is_ours(call):
-            return None
-        self._require_registered(call)
-        del self.targets[call.parameters["ResourceId"]]
-        self.policies.clear()
-        return {}
-
-    def PutScalingPolicy(self, call: Call) -> Row | None:
-        if not _is_ours(call):
-            return None
-        self._require_registered(call)
-        tracking = call.parameters["TargetTrackingScalingPolicyConfiguration"]
-        if tracking["PredefinedMetricSpecification"]["PredefinedMetricType"] != METRIC:
-            raise ServiceError("ValidationException", f"The metric of {DIMENSION} is {METRIC}.")
-        self.policies[call.parameters["PolicyName"]] = call.parameters
-        return {"PolicyARN": "arn", "Alarms": []}
-
-    def DescribeScalingPolicies(self, call: Call) -> Row | None:
-        if not _is_ours(call):
-            return None
-        shown = {"PolicyARN": "arn", "CreationTime": 0}
-        return {"ScalingPolicies": [row | shown for row in self.policies.values()]}
-
-    def DeleteScalingPolicy(self, call: Call) -> Row | None:
-        if not _is_ours(call):
-            return None
-        del self.policies[call.parameters["PolicyName"]]
-        return {}
-
-    def _require_registered(self, call: Call) -> None:
-        if call.parameters["ResourceId"] not in self.targets:
-            raise ServiceError("ObjectNotFoundException", "No scalable target registered")
-
-
-def _is_ours(call: Call) -> bool:
-    return call.parameters.get("ScalableDimension") == DIMENSION

@@ -103,6 +103,8 @@ def contradictions(
     """
     if "MIN_INSTANCES" in values:
         yield from _of_instances(values, local_disks)
+    if "MIN_COPIES" in values:
+        yield from _of_copies(values)
     if "VPC_SUBNETS" in values:
         yield from _of_machines(values, local_disks)
     if "JOIN_SOURCE" in values:
@@ -131,12 +133,23 @@ def _of_instances(values: Mapping[str, str], local_disks: Collection[str]) -> It
         yield "MAX_INSTANCES=0 leaves nobody to answer: set MAX_INSTANCES 1, or more"
     if most < least:
         yield f"MAX_INSTANCES={most} is less than MIN_INSTANCES={least}: set MAX_INSTANCES {least}, or more"
-    if values["DEPLOYMENT_STRATEGY"] == "rolling" and least < 2:
+    if values.get("DEPLOYMENT_STRATEGY") == "rolling" and least < 2:
         yield "DEPLOYMENT_STRATEGY=rolling needs two instances: set MIN_INSTANCES 2, or take blue-green"
     # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
     instance_type, size = values["INSTANCE_TYPE"], values["VOLUME_SIZE_GB"]
     if instance_type in local_disks and size != "0":
         yield f"{instance_type} has a disk of its own, and SageMaker adds none: set VOLUME_SIZE_GB 0 instead of {size}"
+
+
+def _of_copies(values: Mapping[str, str]) -> Iterator[str]:
+    """Those of settings that only inference components have."""
+    least, most = int(values["MIN_COPIES"]), int(values["MAX_COPIES"])
+    if most == 0:
+        yield "MAX_COPIES=0 leaves nobody to answer: set MAX_COPIES 1, or more"
+    if most < least:
+        yield f"MAX_COPIES={most} is less than MIN_COPIES={least}: set MAX_COPIES {least}, or more"
+    if least and values["MIN_INSTANCES"] == "0":
+        yield f"MIN_INSTANCES=0 leaves no room for MIN_COPIES={least}: set MIN_COPIES 0, or MIN_INSTANCES 1"
 
 
 def _of_machines(values: Mapping[str, str], local_disks: Collection[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AsyncInferenceConf
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lib import config
@@ -19,7 +20,7 @@ INPUTS, OUTPUTS, FAILURES = "async/input/", "async/output/", "async/failure/"
 TOPICS = {"SUCCESS_TOPIC": "SuccessTopic", "ERROR_TOPIC": "ErrorTopic"}
 
 
-def parts(aws: AwsClient) -> dict[str, Any]:
+def parts(aws: AwsClient, model: Mapping[str, Any]) -> dict[str, Any]:
     """Where answers and failures go, who hears of them, and how many requests an instance gets at once."""
     configuration = config.load()
     output: dict[str, Any] = {"S3OutputPath": url(aws, OUTPUTS), "S3FailurePath": url(aws, FAILURES)}

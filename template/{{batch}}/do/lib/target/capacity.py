@@ -57,6 +57,6 @@ def quota_advice() -> str:
     return "run do/config set TRANSFORM_INSTANCES with less, or do/update --keep-version --data instance_type=..."
 
 
-def variant() -> dict[str, Any]:
+def variant(model_name: str) -> dict[str, Any]:
     """What the production variant of an endpoint would say of it: there is no endpoint."""
     return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lib.aws.client import AwsClient
@@ -14,6 +15,6 @@ LARGEST_BODY = (
 )  # bytes: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTransformJob.html
 
 
-def parts(aws: AwsClient) -> dict[str, Any]:
+def parts(aws: AwsClient, model: Mapping[str, Any]) -> dict[str, Any]:
     """Nothing."""
     return {}

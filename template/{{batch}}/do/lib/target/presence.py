@@ -5,6 +5,7 @@ from __future__ import annotations
 from lib.cli import ExitCode, VerbError
 
 LOGS_COMMAND = "do/transform --logs"  # what shows the log of the containers in AWS
+LOGS = "transform"  # which log that is, see lib/aws/names.py
 
 
 def require_endpoint() -> None:
@@ -14,3 +15,8 @@ def require_endpoint() -> None:
         "--logs for the log",
         ExitCode.BAD_CONFIGURATION,
     )
+
+
+def addressed() -> dict[str, str]:
+    """What a request has beside the name of an endpoint: nothing."""
+    return {}

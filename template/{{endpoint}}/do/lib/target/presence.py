@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 LOGS_COMMAND = "do/logs --endpoint"  # what shows the log of the containers in AWS
+LOGS = "endpoint"  # which log that is, see lib/aws/names.py
 
 
 def require_endpoint() -> None:
     """Do nothing; the modules of other deployment targets raise VerbError here."""
+
+
+def addressed() -> dict[str, str]:
+    """What a request has beside the name of the endpoint: nothing."""
+    return {}

@@ -30,10 +30,11 @@ def machine() -> Machine:
     return Machine(name, PLATFORMS[row["architecture"]], row["vcpu"], row["memory_mib"])
 
 
-def variant() -> dict[str, Any]:
+def variant(model_name: str) -> dict[str, Any]:
     """What the production variant of the endpoint configuration says of it."""
     configuration = config.load()
     found: dict[str, Any] = {
+        "ModelName": model_name,
         "InstanceType": configuration["INSTANCE_TYPE"],
         "InitialInstanceCount": _first_instances(),
         "InitialVariantWeight": 1.0,

@@ -53,7 +53,7 @@ def desired_state(aws: AwsClient, role_arn: str) -> DesiredState:
     """What should be there. Raises VerbError where something that it needs is missing."""
     image_uri = preflight.image_uri(aws)
     model = requests.model(role_arn, image_uri, model_data.parameters(aws))
-    return DesiredState(image_uri, model, requests.endpoint_config(aws, model.name))
+    return DesiredState(image_uri, model, requests.endpoint_config(aws, model))
 
 
 def current_endpoint(aws: AwsClient) -> Endpoint | None:
@@ -69,18 +69,18 @@ def steps(aws: AwsClient, target: DesiredState, found: Endpoint | None) -> list[
     """What has to be done, in order; empty where all is as it should be."""
     if found and found.status == "Failed":
         return [
-            *_environment(aws),
-            *_definitions(aws, target),
+            *environment(aws),
+            *definitions(aws, target),
             *scaling.plan_removal(aws),
             Step(f"delete the endpoint {names.project()}, which has failed", partial(remove, aws)),
-            *_serving(aws, target, None),
+            *serving(aws, target, None),
             *scaling.plan_enable(aws, force=True),
         ]
     return [
-        *_environment(aws),
-        *_definitions(aws, target),
+        *environment(aws),
+        *definitions(aws, target),
         *scaling.plan_disable(aws),
-        *_serving(aws, target, found),
+        *serving(aws, target, found),
         *scaling.plan_enable(aws),
     ]
 
@@ -95,7 +95,7 @@ def quotas_needed(found: Endpoint | None) -> dict[str, int]:
     return capacity.quotas(found.variant if found and found.status != "Failed" else {})
 
 
-def _environment(aws: AwsClient) -> Iterator[Step]:
+def environment(aws: AwsClient) -> Iterator[Step]:
     """What the endpoint needs around it, with the project's tags: a role unless one is given, a log group, a bucket."""
     if not config.load()["ROLE_ARN"]:
         yield from roles.steps(aws, "sagemaker")
@@ -103,7 +103,8 @@ def _environment(aws: AwsClient) -> Iterator[Step]:
     yield from bucket.steps(aws)
 
 
-def _definitions(aws: AwsClient, target: DesiredState) -> Iterator[Step]:
+def definitions(aws: AwsClient, target: DesiredState) -> Iterator[Step]:
+    """The model and the endpoint configuration, where they are missing."""
     if not aws.find("sagemaker", "DescribeModel", ModelName=target.model.name):
         yield Step(
             f"create the model {target.model.name}",
@@ -114,7 +115,7 @@ def _definitions(aws: AwsClient, target: DesiredState) -> Iterator[Step]:
         yield Step(f"create the endpoint configuration {target.config.name}", create)
 
 
-def _serving(aws: AwsClient, target: DesiredState, found: Endpoint | None) -> Iterator[Step]:
+def serving(aws: AwsClient, target: DesiredState, found: Endpoint | None) -> Iterator[Step]:
     """Create the endpoint, or update it where it serves something else. Raises VerbError where it can't be updated."""
     config_name = target.config.name
     if not found:

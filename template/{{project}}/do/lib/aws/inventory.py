@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from lib.aws import alarms, bucket, deployment, endpoint, logs, names, roles, scaling, traces, transforms
+from lib.aws import alarms, bucket, components, deployment, endpoint, logs, names, roles, scaling, traces, transforms
 from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
@@ -80,6 +80,15 @@ def _autoscaling(aws: AwsClient) -> Iterator[Resource]:
         # without tags of its own: it belongs to the endpoint of its name
         remove = partial(scaling.disable, aws, target)
         yield Resource("autoscaling", target["ResourceId"], remove, names.tag_list(), _nothing, state)
+
+
+def _component(aws: AwsClient) -> Iterator[Resource]:
+    """The inference component: the endpoint can't be deleted before it."""
+    if found := components.find(aws):
+        tags, mark = _in_sagemaker(aws, found.arn)
+        state = f"{found.status}, {found.copies} copies, {found.model}"
+        remove = partial(components.remove, aws)
+        yield Resource("inference component", names.project(), remove, tags, mark, state, found.created)
 
 
 def _endpoint(aws: AwsClient) -> Iterator[Resource]:
@@ -154,7 +163,7 @@ def _registry(aws: AwsClient) -> Iterator[Resource]:
 
 def _log_groups(aws: AwsClient) -> Iterator[Resource]:
     """What the endpoint and the builds have written."""
-    for kind in ("endpoint", "build"):
+    for kind in ("endpoint", "component", "build"):
         if logs.exists(aws, kind):
             remove = partial(aws.change, "logs", "DeleteLogGroup", logGroupName=names.log_group(kind))
             mark = partial(aws.change, "logs", "TagResource", resourceArn=logs.arn(aws, kind), tags=names.tags())
@@ -253,6 +262,7 @@ GROUPS: dict[str, tuple[Callable[[AwsClient], Iterator[Resource]], ...]] = {
     "endpoint": (
         _transform_jobs,
         _autoscaling,
+        _component,
         _endpoint,
         _configs,
         _models,

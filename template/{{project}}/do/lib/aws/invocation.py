@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lib.aws import names
+from lib.aws import delays, names
 from lib.aws.client import AwsClient
 from lib.aws.errors import AwsError
 from lib.cli import ExitCode, VerbError
@@ -43,8 +43,9 @@ def connect() -> AwsClient:
 
 def send(aws: AwsClient, operation: str, **parameters: Any) -> dict[str, Any]:
     """SageMaker's answer to a request to the endpoint. Raises Refused, and VerbError if there is no answer."""
+    place = {"EndpointName": names.project(), **presence.addressed()}
     try:
-        return aws.read(SERVICE, operation, EndpointName=names.project(), **parameters)
+        return delays.outwaited(f"{SERVICE}:{operation}", lambda: aws.read(SERVICE, operation, **place, **parameters))
     except AwsError as error:
         if error.code == "ModelError":
             status, body = (error.details.get(key) for key in ("OriginalStatusCode", "OriginalMessage"))

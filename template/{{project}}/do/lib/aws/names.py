@@ -26,7 +26,10 @@ VARIANT = "main"  # the one production variant of an endpoint
 
 
 def project() -> str:
-    """PROJECT_NAME: the name of the endpoint, the image repository, the build project and the log groups' last part."""
+    """PROJECT_NAME: the endpoint, its inference component, image repository and build project have this name.
+
+    So has the last part of the log groups.
+    """
     return config.load()["PROJECT_NAME"]
 
 
@@ -75,8 +78,16 @@ def alarm(config_name: str, what: str) -> str:
 
 
 def wake() -> str:
-    """The policy that starts the first instance of an endpoint that has none, and the alarm that carries it out."""
+    """The policy that starts the first instance or copy if none runs, and the alarm that carries it out."""
     return f"{project()}-wake"
+
+
+def scaled() -> dict[str, str]:
+    """What autoscaling can scale, by the second part of its dimension: a deployment target has one of them."""
+    return {
+        "variant": f"endpoint/{project()}/variant/{VARIANT}",
+        "inference-component": f"inference-component/{project()}",
+    }
 
 
 def watches_update(name: str) -> bool:
@@ -96,9 +107,10 @@ def is_transform_job(name: str) -> bool:
 
 
 def log_group(kind: str) -> str:
-    """The log group of the `endpoint`, of the `build`, or of each `transform` job of the account."""
+    """The log group of the `endpoint`, its `component`, the `build`, or of each `transform` job of the account."""
     return {
         "endpoint": f"/aws/sagemaker/Endpoints/{project()}",
+        "component": f"/aws/sagemaker/InferenceComponents/{project()}",
         "build": f"/aws/codebuild/{project()}",
         "transform": "/aws/sagemaker/TransformJobs",
     }[kind]

@@ -44,10 +44,10 @@ def model(role_arn: str, image_uri: str, data: Parameters) -> Definition:
     return _named(content, "ModelName")
 
 
-def endpoint_config(aws: AwsClient, model_name: str) -> Definition:
+def endpoint_config(aws: AwsClient, model: Definition) -> Definition:
     """The endpoint configuration: on what the model runs, and how it is asked."""
-    variant = {"VariantName": names.VARIANT, "ModelName": model_name, **capacity.variant()}
-    content: Parameters = {"ProductionVariants": [variant], **target_config.parts(aws)}
+    variant = {"VariantName": names.VARIANT, **capacity.variant(model.name)}
+    content: Parameters = {"ProductionVariants": [variant], **target_config.parts(aws, model.parameters)}
     if key := config.load().get("KMS_KEY"):
         content["KmsKeyId"] = key
     return _named(content, "EndpointConfigName")
@@ -87,10 +87,11 @@ def is_scaled() -> bool:
 
 
 def scalable_target() -> Parameters:
-    """What autoscaling calls the endpoint's variant, and what it changes of it."""
+    """What autoscaling calls what it scales, and what it changes of it."""
+    kind = capacity.DIMENSION.split(":")[1]
     return {
         "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{names.project()}/variant/{names.VARIANT}",
+        "ResourceId": names.scaled()[kind],
         "ScalableDimension": capacity.DIMENSION,
     }
 

@@ -21,13 +21,12 @@ TARGET = ("ServiceNamespace", "ResourceId", "ScalableDimension")  # what names s
 
 def registered(aws: AwsClient) -> dict[str, Any] | None:
     """What autoscaling knows of the endpoint; None where it knows nothing."""
-    target = requests.scalable_target()
     listed = aws.pages(
         SERVICE,
         "DescribeScalableTargets",
         "ScalableTargets",
-        ServiceNamespace=target["ServiceNamespace"],
-        ResourceIds=[target["ResourceId"]],
+        ServiceNamespace="sagemaker",
+        ResourceIds=[*names.scaled().values()],
     )
     return next(iter(listed), None)
 
@@ -51,7 +50,7 @@ def plan_removal(aws: AwsClient) -> Iterator[Step]:
     if known := registered(aws):
         yield Step("end autoscaling", partial(disable, aws, known))
     if waking := _waking(aws):
-        yield Step("delete the alarm that starts the first instance", partial(alarms.remove, aws, waking))
+        yield Step("delete the alarm that starts the first of them", partial(alarms.remove, aws, waking))
 
 
 def disable(aws: AwsClient, known: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from lib.aws import names
 from lib.sagemaker_runtime import errors, limits
+from lib.target import presence
 
 PATH = re.compile(r"/endpoints/(?P<endpoint>[^/?]+)/(?P<operation>[a-z-]+)")
 OPERATIONS = {
@@ -60,7 +61,6 @@ NEEDS = {
     "TargetModel": "a multi-model endpoint",
     "TargetContainerHostname": "an endpoint with several containers",
     "EnableExplanations": "an endpoint with an explainer",
-    "InferenceComponentName": "an endpoint with inference components",
 }
 # what reaches the container, and the headers it has there
 PASSED_ON = {
@@ -118,6 +118,7 @@ def parse(path: str, headers: Message, body: Body) -> Request:
     parameters = {name: headers[header] for name, header in places.items() if headers.get(header)}
     for name, value in parameters.items():
         _require_sound(name, value)
+    _require_addressed(parameters)
     return Request(operation, parameters, body)
 
 
@@ -127,6 +128,15 @@ def _require_endpoint(name: str, operation: str) -> None:
         raise errors.invalid(f"Endpoint {name} of account {errors.ACCOUNT} not found.")
     if operation not in limits.OPERATIONS:
         raise errors.invalid(f"Endpoint {name} does not take {operation}, only {' and '.join(limits.OPERATIONS)}.")
+
+
+def _require_addressed(parameters: Mapping[str, str]) -> None:
+    """Raise InvocationError unless the request names the inference component, if the endpoint has one."""
+    given, own = (found.get("InferenceComponentName", "") for found in (parameters, presence.addressed()))
+    if given and not own:
+        raise errors.invalid("InferenceComponentName needs an endpoint with inference components.")
+    if given != own:
+        raise errors.invalid(f"InferenceComponentName is {given!r}, and the endpoint has {own!r} only.")
 
 
 def _require_sound(name: str, value: str) -> None:

@@ -54,13 +54,15 @@ def show_remote(kind: str, seconds: int, follow: bool) -> int:
     from lib.aws.client import AwsClient
     from lib.target import presence
 
+    place = kind
     if kind == "endpoint":
         presence.require_endpoint()
+        place = presence.LOGS
     aws = AwsClient()
-    if not logs.exists(aws, kind):
+    if not logs.exists(aws, place):
         verb = {"endpoint": "do/deploy", "build": "do/submit"}[kind]
         raise VerbError(f"the {kind} has written nothing yet: run {verb}, or do/status", ExitCode.MISSING_FILE)
-    for line in logs.lines(aws, kind, time.time() - seconds, follow):
+    for line in logs.lines(aws, place, time.time() - seconds, follow):
         print(line, flush=True)
     return ExitCode.OK
 

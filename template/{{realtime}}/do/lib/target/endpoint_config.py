@@ -14,7 +14,7 @@ KEPT_IN_BUCKET: dict[str, int] = {}
 LARGEST_BODY = limits.MAX_BODY_BYTES
 
 
-def parts(aws: AwsClient) -> dict[str, Any]:
+def parts(aws: AwsClient, model: Mapping[str, Any]) -> dict[str, Any]:
     """Where requests and answers are captured, if they are."""
     configuration = config.load()
     return {"DataCaptureConfig": _data_capture(configuration)} if int(configuration["DATA_CAPTURE_PERCENT"]) else {}

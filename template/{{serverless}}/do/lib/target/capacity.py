@@ -34,7 +34,7 @@ def machine() -> Machine:
     return Machine(f"a serverless endpoint with MEMORY_SIZE_MB={memory}", PLATFORM, 1, int(memory))
 
 
-def variant() -> dict[str, Any]:
+def variant(model_name: str) -> dict[str, Any]:
     """What the production variant of the endpoint configuration says of it."""
     configuration = config.load()
     serverless = {
@@ -43,7 +43,7 @@ def variant() -> dict[str, Any]:
     }
     if provisioned := int(configuration["PROVISIONED_CONCURRENCY"]):
         serverless["ProvisionedConcurrency"] = provisioned
-    return {"ServerlessConfig": serverless}
+    return {"ModelName": model_name, "ServerlessConfig": serverless}
 
 
 def start_seconds() -> int:

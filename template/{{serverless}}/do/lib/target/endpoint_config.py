@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lib.aws.client import AwsClient
@@ -12,6 +13,6 @@ KEPT_IN_BUCKET: dict[str, int] = {}
 LARGEST_BODY = limits.MAX_BODY_BYTES
 
 
-def parts(aws: AwsClient) -> dict[str, Any]:
+def parts(aws: AwsClient, model: Mapping[str, Any]) -> dict[str, Any]:
     """Nothing."""
     return {}

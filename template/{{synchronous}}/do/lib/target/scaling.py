@@ -9,26 +9,30 @@ from typing import Any
 import yaml
 
 from lib import config
-from lib.aws import names
+from lib.aws import names, waking
 
 TABLE = Path(__file__).with_name("scaling.yml")
 
 
 def policies() -> list[dict[str, Any]]:
-    """The policies, as PutScalingPolicy takes them."""
-    row = yaml.safe_load(TABLE.read_text(encoding="utf-8"))[config.load()["MODEL_KIND"]]
-    return [
-        {
-            "PolicyName": names.project(),
-            "PolicyType": "TargetTrackingScaling",
-            "TargetTrackingScalingPolicyConfiguration": {
-                "TargetValue": float(row["target"]),
-                "PredefinedMetricSpecification": {"PredefinedMetricType": row["metric"]},
-            },
-        }
-    ]
+    """The policies, as PutScalingPolicy takes them: a second one is for an endpoint that can sleep."""
+    table = _table()
+    row = table[config.load()["MODEL_KIND"]]
+    follow = {
+        "PolicyName": names.project(),
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": float(row["target"]),
+            "PredefinedMetricSpecification": {"PredefinedMetricType": row["metric"]},
+        },
+    }
+    return [follow, *waking.policies(table)]
 
 
 def alarms(policies: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The alarms that carry out policies, whose ARNs are given by name: none, because autoscaling makes its own."""
-    return []
+    """The alarms that carry out policies, whose ARNs are given by name; autoscaling makes the others."""
+    return waking.alarms(_table(), policies)
+
+
+def _table() -> dict[str, Any]:
+    return dict(yaml.safe_load(TABLE.read_text(encoding="utf-8")))

@@ -1,0 +1,17 @@
+"""Whether there is an endpoint to ask, and what is asked there: its inference component."""
+
+from __future__ import annotations
+
+from lib.aws import names
+
+LOGS_COMMAND = "do/logs --endpoint"  # what shows the log of the containers in AWS
+LOGS = "component"  # which log that is, see lib/aws/names.py
+
+
+def require_endpoint() -> None:
+    """Do nothing; the modules of other deployment targets raise VerbError here."""
+
+
+def addressed() -> dict[str, str]:
+    """What a request has beside the name of the endpoint."""
+    return {"InferenceComponentName": names.project()}

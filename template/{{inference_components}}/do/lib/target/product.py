@@ -1,0 +1,83 @@
+"""What do/deploy brings about: an endpoint without a model, and the model as an inference component on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lib.aws import components, deployment, endpoint, logs, names, preflight, scaling
+from lib.aws.client import AwsClient
+from lib.aws.plan import Step
+from lib.model import memory
+from lib.target import capacity, serving
+
+NEXT = "do/invoke --endpoint for a prediction, do/test --endpoint to check it, do/status to see it"
+
+
+@dataclass(frozen=True)
+class DesiredState(deployment.DesiredState):
+    """What the settings and the project's files ask for, the specification of the component included."""
+
+    component: dict[str, Any]
+
+
+def desired_state(aws: AwsClient, role_arn: str) -> DesiredState:
+    """What should be there. Raises VerbError where something that it needs is missing."""
+    capacity.require_room()
+    found = deployment.desired_state(aws, role_arn)
+    return DesiredState(found.image_uri, found.model, found.config, capacity.specification(found.model.name))
+
+
+def steps(aws: AwsClient, wanted: DesiredState) -> list[Step]:
+    """What is missing, once what can be checked is checked. Raises VerbError."""
+    found, component = deployment.current_endpoint(aws), serving.current(aws)
+    failed = bool(found and found.status == "Failed")
+    replaced = failed or serving.is_spoiled(component, wanted.component)
+    removal = _removal(aws, has_component=component is not None, has_endpoint=failed) if replaced else []
+    missing = [
+        *deployment.environment(aws),
+        *logs.steps(aws, "component"),
+        *deployment.definitions(aws, wanted),
+        *(scaling.plan_removal(aws) if replaced else scaling.plan_disable(aws)),
+        *removal,
+        *deployment.serving(aws, wanted, None if failed else found),
+        *serving.steps(aws, wanted.component, None if replaced else component),
+        *scaling.plan_enable(aws, force=replaced),
+    ]
+    if deployment.starts_containers(wanted, found) or not component or component.model != wanted.model.name:
+        memory.require()
+        preflight.require_platform(aws, wanted.image_uri)
+        preflight.note_vulnerabilities(aws, wanted.image_uri)
+        preflight.require_quotas(aws, deployment.quotas_needed(found))
+    return missing
+
+
+def done(wanted: DesiredState) -> str:
+    """What is there now, in words."""
+    return f"{names.project()} is InService, with the inference component {names.project()}"
+
+
+def document(aws: AwsClient, wanted: DesiredState) -> dict[str, Any]:
+    """What is there now, for programs."""
+    found, component = endpoint.find(aws), components.find(aws)
+    return {
+        "endpoint": names.project(),
+        "status": found.status if found else None,
+        "endpoint_config": found.config if found else None,
+        "wanted_endpoint_config": wanted.config.name,
+        "instances": found.instances if found else 0,
+        "inference_component": names.project(),
+        "inference_component_status": component.status if component else None,
+        "copies": component.copies if component else 0,
+    }
+
+
+def _removal(aws: AwsClient, has_component: bool, has_endpoint: bool) -> list[Step]:
+    """What has failed goes, the component first."""
+    found = []
+    if has_component:
+        found.append(Step(f"delete the inference component {names.project()}", partial(components.remove, aws)))
+    if has_endpoint:
+        found.append(Step(f"delete the endpoint {names.project()}, which has failed", partial(deployment.remove, aws)))
+    return found
