@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     "new_project_id": lambda: "random",
     "_given": [],
     "deploy_target": "realtime",
+    "draft_model_id": "",
 }
 OTHER_ANSWERS = [
     *({"model_kind": "predictive", "framework": name, "model_server": "fastapi"} for name in CATALOG["frameworks"]),
