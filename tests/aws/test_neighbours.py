@@ -10,6 +10,7 @@ from tests.aws.conftest import Make, Project
 from tests.aws.service.account import Account
 from tests.aws.test_clean import add_the_rest, has, without_ages
 from tests.aws.test_deploy import expect_success
+from tests.exhaustive import exhaustive
 
 ELSEWHERE = "eu-west-1"
 REFUSAL = " belongs to another project of this name: choose another PROJECT_NAME, or run do/adopt to take it over"
@@ -116,6 +117,7 @@ def test_a_verb_in_another_region_by_mistake_changes_nothing_and_says_where_it_w
     assert f"note: working in {ELSEWHERE}, AWS_REGION of the environment, not in us-east-1" in done.stderr
 
 
+@exhaustive
 def test_two_projects_two_regions_and_two_names_in_one_account_lose_and_leave_nothing(aws: Account, make: Make) -> None:
     one, two = make(folder="one", project_id="projectone"), make(folder="two", project_id="projecttwo")
     for project in (one, two):

@@ -400,8 +400,7 @@ def test_batch_transform_has_no_language_models_and_no_number_of_instances_that_
         ),
         (
             {"speculative_decoding": "ngram", "draft_model_id": "Qwen/Qwen3-0.6B"},
-            "speculative_decoding='ngram': choose a method with a draft model, or leave out draft_model_id: ngram uses "
-            "none",
+            "speculative_decoding='ngram': leave out draft_model_id, or choose draft-model: ngram uses none",
         ),
         (
             {"pipeline_parallel": "2", "instance_type": "ml.g6.12xlarge", "draft_model_id": "Qwen/Qwen3-0.6B"},

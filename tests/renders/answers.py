@@ -13,6 +13,7 @@ from allpairspy import AllPairs
 
 from extensions.context import load_catalog
 from extensions.patterns import applicable
+from tests.exhaustive import exhaustive
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog()
@@ -26,11 +27,13 @@ def fitting(table: str, kind: str) -> list[str]:
     return [name for name, row in CATALOG[table].items() if kind in row.get("kinds", [kind])]
 
 
+SERVERS = fitting("model_servers", "predictive")
+
 # every framework in every format behind every server
 COMBINATIONS: list[Answers] = [
     {"framework": framework, "model_format": model_format, "model_server": server}
     for framework, row in CATALOG["frameworks"].items()
-    for model_format, server in itertools.product(row["formats"], fitting("model_servers", "predictive"))
+    for model_format, server in itertools.product(row["formats"], SERVERS)
 ]
 
 # none, each alone, and all: a type of tests is a folder that knows no other
@@ -39,7 +42,7 @@ TEST_TYPES: list[list[str]] = [[], *([test_type] for test_type in CATALOG["test_
 # the other choices that change files: each pair of values of two questions is in one of these
 AXES: dict[str, list[Any]] = {
     "framework": [*CATALOG["frameworks"]],
-    "model_server": fitting("model_servers", "predictive"),
+    "model_server": SERVERS,
     "model_source": fitting("model_sources", "predictive"),
     "build_with": [*CATALOG["build_with"]],
     "test_types": TEST_TYPES,
@@ -112,9 +115,25 @@ def _word(value: Any) -> str:
     return str(value).rpartition(":")[2].rpartition("/")[2] or "none"
 
 
-every_render = pytest.mark.parametrize("answers", ALL, ids=name_of)
-every_predictive_render = pytest.mark.parametrize("answers", PREDICTIVE, ids=name_of)
-every_generative_render = pytest.mark.parametrize("answers", GENERATIVE, ids=name_of)
+# each format is behind one web application in make test, in turn, and behind all in make test-exhaustive
+REPEATED = [
+    answers
+    for number, answers in enumerate(COMBINATIONS)
+    if SERVERS.index(answers["model_server"]) != number // len(SERVERS) % len(SERVERS)
+]
+
+
+def _each(answer_sets: list[Answers]) -> pytest.MarkDecorator:
+    cases = [
+        pytest.param(answers, id=name_of(answers), marks=[exhaustive] if answers in REPEATED else [])
+        for answers in answer_sets
+    ]
+    return pytest.mark.parametrize("answers", cases)
+
+
+every_render = _each(ALL)
+every_predictive_render = _each(PREDICTIVE)
+every_generative_render = _each(GENERATIVE)
 
 
 DEFAULTS = {"build_with": "codebuild", "deploy_target": "realtime", "ci": "none"}

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.exhaustive import exhaustive
 from tests.programs import git
 from tests.renders.answers import EXAMPLES, ROOT, Answers, Render, every_render
 
@@ -132,6 +133,7 @@ def test_copier_replays_a_data_file_without_any_network(
     assert without_version(tmp_path / "project") == without_version(render(**EXAMPLES[example]))
 
 
+@exhaustive
 def test_copier_updates_without_any_network(releases: Path, no_network: dict[str, str], tmp_path: Path) -> None:
     render_release(releases, tmp_path / "project", "v1.0.0", {})
     git(tmp_path / "project", "init", "--quiet")

@@ -19,6 +19,7 @@ from extensions import answers_schema, combinations
 from extensions.answers import Answers
 from extensions.combinations import ASKED, CATALOG, EXTENSIONS, QUESTIONS
 from tests.conftest import ROOT
+from tests.exhaustive import exhaustive
 from tests.questions.test_each_question import BAD, EVERY_CHOICE, EVERY_HOSTILE, GOOD, NEEDED, cases, others
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(answers_schema.SCHEMA.read_text()))
@@ -80,6 +81,7 @@ def is_accepted(answers: dict[str, Any]) -> bool:
     return True
 
 
+@exhaustive
 def test_schemas_are_those_of_the_questions() -> None:
     for file, schema in (
         (answers_schema.SCHEMA, answers_schema.schema()),

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, TEMPLATE_PARTS, copy_part
+from tests.exhaustive import exhaustive
 
 ROW = """
 toy:
@@ -63,6 +64,8 @@ FILES = {
 }
 # what follows from the table of served projects, in the copy
 SERVED = "from tests.real_servers.test_contract import SERVED; import json; print(json.dumps(SERVED))"
+
+pytestmark = exhaustive
 
 
 @pytest.fixture(scope="module")

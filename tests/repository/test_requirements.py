@@ -41,7 +41,7 @@ def imported() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.partition(".")[0])
     names -= sys.stdlib_module_names | OWN | ELSEWHERE
     return {PROVIDED_BY.get(name, name).replace("_", "-") for name in names}
