@@ -587,6 +587,24 @@ def test_a_quota_that_is_too_small_is_told_before_anything_is_made(aws: Account,
     assert aws.changes() == []
 
 
+def test_aws_s_default_counts_for_a_quota_that_has_no_applied_value(aws: Account, pushed: Project) -> None:
+    del aws.quotas.values["ml.m5.large for endpoint usage"]
+    aws.quotas.defaults["ml.m5.large for endpoint usage"] = 0
+
+    line = last_line(pushed.verb("deploy", "--dry-run"), 2)
+
+    assert line.startswith("do/deploy: the account's quota 'ml.m5.large for endpoint usage' is 0 in us-east-1, and 1")
+
+
+def test_a_quota_that_aws_does_not_list_is_named(aws: Account, pushed: Project) -> None:
+    aws.quotas.values.clear()
+
+    done = pushed.verb("deploy", "--dry-run")
+
+    expect_success(done)
+    assert "note: AWS lists no quota 'ml.m5.large for endpoint usage' in us-east-1, so whether" in done.stderr
+
+
 def test_a_model_that_the_instance_cannot_hold_is_refused_before_anything_is_made(
     aws: Account, pushed: Project
 ) -> None:

@@ -27,6 +27,7 @@ ONLY_FOR_ALL_RESOURCES = {
     "logs:DescribeLogGroups",
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModels",
+    "servicequotas:ListAWSDefaultServiceQuotas",
     "servicequotas:ListServiceQuotas",
     "sts:GetCallerIdentity",
 }

@@ -20,3 +20,10 @@ class Boundaries:
         if not self.exist:
             raise ServiceError("NoSuchEntity", f"Policy {arn} was not found.", 404)
         return {"Policy": {"PolicyName": arn.rpartition("/")[2], "Arn": arn}}
+
+    def CreateRole(self, call: Call) -> dict[str, Any] | None:
+        """Roles need a boundary that exists: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html"""
+        arn = call.parameters.get("PermissionsBoundary")
+        if arn and not self.exist:
+            raise ServiceError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from lib import config
@@ -116,13 +116,17 @@ def require_role(aws: AwsClient, arn: str) -> None:
 def require_quotas(aws: AwsClient, needed: Mapping[str, int]) -> None:
     """Raise VerbError if the account's quotas, by their names, don't allow as much; say so if they can't be read."""
     try:
-        listed = aws.pages("service-quotas", "ListServiceQuotas", "Quotas", ServiceCode="sagemaker")
-        quotas = {row["QuotaName"]: row["Value"] for row in listed if row["QuotaName"] in needed}
+        quotas = _quotas(aws, needed)
     except AwsError as error:
         if error.code not in DENIED:
             raise
-        say("note: the quotas of the account can't be seen here (servicequotas:ListServiceQuotas is not allowed)")
+        say(
+            "note: the quotas of the account can't be seen here (servicequotas:ListServiceQuotas or "
+            "servicequotas:ListAWSDefaultServiceQuotas is not allowed)"
+        )
         return
+    for name in needed.keys() - quotas.keys():
+        say(f"note: AWS lists no quota '{name}' in {aws.region}, so whether it is high enough can't be seen here")
     for name, quota in quotas.items():
         if quota < needed[name]:
             raise VerbError(
@@ -130,6 +134,19 @@ def require_quotas(aws: AwsClient, needed: Mapping[str, int]) -> None:
                 f"more in Service Quotas, or {capacity.quota_advice()}",
                 ExitCode.MISSING_PREREQUISITE,
             )
+
+
+def _quotas(aws: AwsClient, wanted: Container[str]) -> dict[str, float]:
+    """The account's quotas of these names that AWS lists: the applied values, else its defaults. Raises AwsError.
+
+    A quota without an applied value is among the defaults only:
+    https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
+    """
+    found: dict[str, float] = {}
+    for operation in ("ListAWSDefaultServiceQuotas", "ListServiceQuotas"):
+        listed = aws.pages("service-quotas", operation, "Quotas", ServiceCode="sagemaker")
+        found |= {row["QuotaName"]: row["Value"] for row in listed if row["QuotaName"] in wanted}
+    return found
 
 
 def _require_size(image: str, size: int) -> None:
