@@ -29,6 +29,8 @@ from copier.errors import UserMessageError
 from copier_template_extensions import ContextHook
 from jinja2 import Environment, UndefinedError
 
+from .context import read_yaml
+
 PREFIX = "MCC_"
 
 # The question for the initial settings.
@@ -58,14 +60,6 @@ YES = {"true", "yes", "on", "y", "t", "1"}
 NO = {"false", "no", "off", "n", "f", "0"}
 
 Questions = dict[str, dict[str, Any]]
-
-# The C parser is ten times faster; not every PyYAML has it.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def read_yaml(text: str) -> Any:
-    """What a text of YAML says. Raises yaml.YAMLError."""
-    return yaml.load(text, Loader=_Loader)
 
 
 def load_questions(template: PurePath) -> Questions:

@@ -17,11 +17,14 @@ Catalog = dict[str, dict[str, Any]]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+def read_yaml(text: str) -> Any:
+    """What a text of YAML says. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)
+
+
 def load_catalog(folder: Path = CATALOG) -> Catalog:
     """Read the catalog: a table per file, named as the file, with a row per choice, named as the choice."""
-    return {
-        path.stem: yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) for path in sorted(folder.glob("*.yml"))
-    }
+    return {path.stem: read_yaml(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yml"))}
 
 
 class Context(ContextHook):
