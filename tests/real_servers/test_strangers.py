@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +22,10 @@ SCRIPTS = Path(__file__).parent / "strangers"
 
 def differences(project: Path, script: str, *packages: Path) -> dict[str, str]:
     """What the script found in a project, by its cases. `packages`: environments with more of what it imports."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(path) for path in packages)}
     command = [project / ".venv/bin/python", SCRIPTS / script]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as models:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(path) for path in packages), "TMPDIR": models}
+        done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found
