@@ -15,6 +15,7 @@ from typing import Any
 
 import copier
 import pytest
+from plumbum import local
 
 from tests.fast_copier import speed_up
 
@@ -105,12 +106,22 @@ def copy_project(rendered: Path, target: Path) -> Path:
 
     Tests of what a project has that nobody has used yet, such as those of do/clean, copy the render itself.
     """
-    shutil.copytree(rendered, target, symlinks=True, dirs_exist_ok=True)
-    for source in (target / "do" / "lib").rglob("*.py"):
-        name = Path(importlib.util.cache_from_source(str(source)))
-        name.parent.mkdir(exist_ok=True)
-        shutil.copy(_bytecode(source, rendered.parent), name)
+    target.mkdir(parents=True, exist_ok=True)
+    local["cp"]("-a", f"{_with_bytecode(rendered)}/.", target)  # in a fifth of the time of shutil.copytree
     return target
+
+
+def _with_bytecode(rendered: Path) -> Path:
+    """A rendered project that has been used: made once."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(rendered, folder, symlinks=True, dirs_exist_ok=True)
+        for source in (folder / "do" / "lib").rglob("*.py"):
+            name = Path(importlib.util.cache_from_source(str(source)))
+            name.parent.mkdir(exist_ok=True)
+            shutil.copy(_bytecode(source, rendered.parent), name)
+
+    return once(rendered.with_name(f"{rendered.name}-with-bytecode"), make)
 
 
 def _bytecode(source: Path, folder: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.environments import make_environment
+from tests.rendering import copy_project
 from tests.verbs.contract_server import COLUMNS, ROWS, model
 
 SETTINGS = ("PORT", "MODEL_FORMAT", "FRAMEWORK", "INSTANCE_TYPE", "ROLE_ARN")
@@ -31,9 +31,7 @@ def verbs_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bare_project(render: Render, tmp_path: Path) -> Path:
     """A project as it is rendered: no environments, no model."""
-    project = tmp_path / "project"
-    shutil.copytree(render(framework="sklearn", model_format="pkl", model_server="fastapi"), project, symlinks=True)
-    return project
+    return copy_project(render(framework="sklearn", model_format="pkl", model_server="fastapi"), tmp_path / "project")
 
 
 @pytest.fixture

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.rendering import Renders
 from tests.verbs.conftest import refusal, run
+
+
+@pytest.fixture
+def bare_project(render: Renders, tmp_path: Path) -> Path:
+    """A project that nobody has used yet: without bytecode."""
+    rendered = render(framework="sklearn", model_format="pkl", model_server="fastapi")
+    return shutil.copytree(rendered, tmp_path / "project", symlinks=True)
 
 
 @pytest.fixture
