@@ -10,20 +10,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import moto.backends
 import pytest
-from moto.server import ThreadedMotoServer
-from werkzeug.datastructures import Headers
 
 from extensions import document_verbs
 from tests.aws import documents as applied
+from tests.aws.service import backend
 from tests.aws.service.account import REGION, SECRET_KEY, Account
-from tests.aws.service.boundary import Boundary, forward
-from tests.aws.service.protocols import Request
+from tests.aws.service.boundary import Boundary
 from tests.forks import Forks, started
 from tests.rendering import PROJECT_ID, copy_project
 from tests.verbs.conftest import stamp, verbs_environment
@@ -122,17 +118,6 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def moto_server() -> Iterator[str]:
-    """The address of a moto server, host:port."""
-    # moto lists a folder of 200 for each request
-    moto.backends.list_of_moto_modules = cache(lambda list_all=moto.backends.list_of_moto_modules: [*list_all()])
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
-@pytest.fixture(scope="session")
 def boundary() -> Iterator[Boundary]:
     """The server that the verbs take for AWS."""
     server = Boundary()
@@ -142,10 +127,10 @@ def boundary() -> Iterator[Boundary]:
 
 
 @pytest.fixture
-def aws(moto_server: str, boundary: Boundary) -> Iterator[Account]:
+def aws(boundary: Boundary) -> Iterator[Account]:
     """An empty account. The test fails where a verb asked for something that AWS would not understand."""
-    forward(moto_server, Request("POST", "/moto-api/reset", Headers(), b""))
-    account = Account(moto_server, boundary.url)
+    backend.reset()
+    account = Account(boundary.url)
     boundary.respond = account.respond
     yield account
     boundary.respond = None

@@ -539,14 +539,14 @@ def test_an_image_for_arm64_runs_on_an_instance_with_such_a_processor(aws: Accou
     ("store", "why"),
     [
         ("http://127.0.0.1:1", "the download from ECR failed: ConnectError"),
-        ("http://{moto}/expired", "the download from ECR was answered 404"),
+        ("{aws}/layers/expired", "the download from ECR was answered 404"),
     ],
     ids=["unreachable", "refused"],
 )
 def test_a_platform_that_can_not_be_downloaded_is_passed_over_with_a_note(
     aws: Account, pushed: Project, store: str, why: str
 ) -> None:
-    aws.layers.url = store.format(moto=aws.moto)
+    aws.layers.url = store.format(aws=aws.url)
 
     done = pushed.verb("deploy")
 

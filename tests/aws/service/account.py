@@ -10,16 +10,12 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import boto3
-
-from tests.aws.service import authorization, checks, layers, protocols
+from tests.aws.service import authorization, backend, checks, layers, protocols
 from tests.aws.service.asynchronous import AsyncInvocations
 from tests.aws.service.authorization import Caller
 from tests.aws.service.boundaries import Boundaries
-from tests.aws.service.boundary import forward
 from tests.aws.service.buckets import Buckets
 from tests.aws.service.builds import Builds
 from tests.aws.service.components import Components, Copies
@@ -52,7 +48,6 @@ class Refusal:
 class Account:
     """An AWS account, as long as a test runs."""
 
-    moto: str  # host:port
     url: str  # what the verbs take for AWS
     calls: list[Call] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)  # requests that AWS would not understand
@@ -116,7 +111,7 @@ class Account:
 
     def client(self, service: str, region: str = REGION) -> Any:
         """A client of the account that no test sees: to arrange and to look."""
-        return _client(self.moto, service, region)
+        return backend.client(service, region)
 
     def write_log(self, group: str, stream: str, lines: list[str], region: str = REGION) -> None:
         """Add lines to a log stream."""
@@ -211,20 +206,9 @@ class Account:
 
     def _ask_moto(self, call: Call, request: Request) -> Answer:
         if call.protocol == "smithy-rpc-v2-cbor":
-            answer = protocols.from_json(call, forward(self.moto, protocols.as_json(call, request)))
+            answer = protocols.from_json(call, backend.ask(protocols.as_json(call, request)))
         else:
-            answer = forward(self.moto, request)
+            answer = backend.ask(request)
         if answer.status >= 500:
             self.wrong.append(f"moto can't do {call.name}: {answer.body[:300]!r}")
         return answer
-
-
-@cache  # making one takes longer than most calls
-def _client(moto: str, service: str, region: str) -> Any:
-    return boto3.client(
-        service,
-        region_name=region,
-        endpoint_url=f"http://{moto}",
-        aws_access_key_id="testing",
-        aws_secret_access_key=SECRET_KEY,
-    )

@@ -1,8 +1,7 @@
-"""The HTTP server that the verbs take for AWS. It hands each request to the account, or on to moto."""
+"""The HTTP server that the verbs take for AWS. It hands each request to the account."""
 
 from __future__ import annotations
 
-import http.client
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,15 +60,3 @@ class Handler(BaseHTTPRequestHandler):
 
 for method in ("DELETE", "GET", "HEAD", "POST", "PUT"):
     setattr(Handler, f"do_{method}", Handler.handle_any)
-
-
-def forward(address: str, request: Request) -> Answer:
-    """The answer of the server at this address (host:port)."""
-    connection = http.client.HTTPConnection(address, timeout=60)
-    try:
-        headers = {name: value for name, value in request.headers.items() if name.lower() != "expect"}
-        connection.request(request.method, request.target, body=request.body or None, headers=headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, dict(answer.getheaders()), answer.read())
-    finally:
-        connection.close()
