@@ -152,6 +152,7 @@ def test_no_statement_but_those_that_iam_cannot_limit_is_about_everything(docume
         "ecr:GetAuthorizationToken"
     }
     lists = {"logs:DescribeLogGroups", "servicequotas:ListServiceQuotas", "sts:GetCallerIdentity"}
+    lists.add("pricing:GetProducts")
     lists |= {"sagemaker:ListEndpointConfigs", "sagemaker:ListModels", "sagemaker:ListTransformJobs"}
     scaling = document_verbs.TABLE["along"]["application-autoscaling:RegisterScalableTarget"]["rights"]
     lists |= {f"application-autoscaling:Describe{what}" for what in ("ScalableTargets", "ScalingPolicies")}
