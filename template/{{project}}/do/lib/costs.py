@@ -19,7 +19,7 @@ class Row(NamedTuple):
     """How many run in a situation, such as `at rest`; `lasts` if it can go on for a month."""
 
     when: str
-    count: int
+    number: int
     lasts: bool = True
 
 
@@ -34,9 +34,9 @@ class Estimate(NamedTuple):
 
     def hourly(self, row: Row) -> float | None:
         """US dollars an hour; None if they aren't known. Nothing costs nothing."""
-        if not row.count:
+        if not row.number:
             return 0.0
-        return self.price.usd * row.count if self.price else None
+        return self.price.usd * row.number if self.price else None
 
     def monthly(self, row: Row) -> float | None:
         """US dollars a month; None if they aren't known, or nothing goes on for a month."""

@@ -56,7 +56,7 @@ def table(found: Estimate) -> list[str]:
     lines = [_line(width, "", found.unit, "an hour", "a month")]
     for row in found.rows:
         monthly = dollars(found.monthly(row)) if row.lasts else ""
-        lines.append(_line(width, row.when, str(row.count), rate(found.hourly(row)), monthly))
+        lines.append(_line(width, row.when, str(row.number), rate(found.hourly(row)), monthly))
     return lines
 
 
