@@ -29,7 +29,8 @@ def offered(catalog: Catalog, region: str, own_prices: Row) -> Catalog:
         name: {**row, "elsewhere": True} if region not in row.get("regions", [region]) else row
         for name, row in catalog["gpus"].items()
     }
-    return {**catalog, "gpus": gpus, "prices": {**catalog["prices"], **own_prices}}
+    own = {name: {"usd": price} for name, price in own_prices.items()}
+    return {**catalog, "gpus": gpus, "prices": {**catalog["prices"], **own}}
 
 
 @pass_environment

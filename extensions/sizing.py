@@ -350,7 +350,7 @@ def by_memory(name: str, catalog: Catalog) -> tuple[Any, ...]:
 
 def by_price(name: str, catalog: Catalog) -> tuple[Any, ...]:
     """Cheap before dear, and last, by their size, the types whose price is not known."""
-    return catalog["prices"].get(name, math.inf), *by_size(name, catalog)
+    return catalog["prices"].get(name, {}).get("usd", math.inf), *by_size(name, catalog)
 
 
 def by_size(name: str, catalog: Catalog) -> tuple[Any, ...]:
@@ -364,7 +364,7 @@ def by_size(name: str, catalog: Catalog) -> tuple[Any, ...]:
 def priced(name: str, catalog: Catalog) -> str:
     """An instance type with its price, if that is known."""
     price = catalog["prices"].get(name)
-    return f"{name} (${price:.2f}/h)" if price else name
+    return f"{name} (${price['usd']:.2f}/h)" if price else name
 
 
 def unusable(instance: Row, workload: Workload, catalog: Catalog) -> str:

@@ -29,7 +29,7 @@ from typing import IO, Any
 
 SERVICES = (
     *("sagemaker", "sagemaker-runtime", "sts", "iam", "ecr", "s3", "codebuild", "logs", "secretsmanager"),
-    *("application-autoscaling", "cloudwatch", "service-quotas", "ec2"),
+    *("application-autoscaling", "cloudwatch", "service-quotas", "ec2", "pricing"),
 )
 
 Done = subprocess.CompletedProcess[str]

@@ -102,6 +102,7 @@ class Project:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "DO_POLL_SECONDS": "0.02",
+            "XDG_CACHE_HOME": str(self.programs / "cache"),
             **self.variables,
         }
 

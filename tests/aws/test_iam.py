@@ -151,7 +151,7 @@ def test_no_statement_but_those_that_iam_cannot_limit_is_about_everything(docume
     unlimited = {action for action in everything if not action.startswith("ec2:Describe")} - {
         "ecr:GetAuthorizationToken"
     }
-    lists = {"logs:DescribeLogGroups", "sts:GetCallerIdentity"}
+    lists = {"logs:DescribeLogGroups", "pricing:GetProducts", "sts:GetCallerIdentity"}
     lists |= {"servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"}
     lists |= {"sagemaker:ListEndpointConfigs", "sagemaker:ListModels", "sagemaker:ListTransformJobs"}
     scaling = document_verbs.TABLE["along"]["application-autoscaling:RegisterScalableTarget"]["rights"]

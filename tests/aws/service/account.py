@@ -21,6 +21,7 @@ from tests.aws.service.builds import Builds
 from tests.aws.service.components import Components, Copies
 from tests.aws.service.endpoints import Endpoints
 from tests.aws.service.layers import Layers
+from tests.aws.service.prices import Prices
 from tests.aws.service.protocols import Answer, Call, Request, ServiceError
 from tests.aws.service.quotas import Quotas
 from tests.aws.service.registry import Registry
@@ -65,6 +66,7 @@ class Account:
         self.copies = Copies(self)
         self.endpoints = Endpoints(self)
         self.layers = Layers(self.url)
+        self.prices = Prices()
         self.provisioned_concurrency = ProvisionedConcurrency(self)
         self.quotas = Quotas()
         self.registry = Registry()
@@ -79,6 +81,7 @@ class Account:
             self.copies,
             self.endpoints,
             self.layers,
+            self.prices,
             self.provisioned_concurrency,
             self.quotas,
             self.registry,

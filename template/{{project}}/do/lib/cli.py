@@ -74,6 +74,13 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def agreed(question: str) -> bool:
+    """Ask the person at the terminal. Raises VerbError if there is none."""
+    if not sys.stdin.isatty():
+        raise VerbError("not a terminal: pass --yes to confirm", ExitCode.BAD_CONFIGURATION)
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a verb's `main` and exit with its code; errors become one line and their code."""
     try:

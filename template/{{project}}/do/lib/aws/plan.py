@@ -44,9 +44,19 @@ class Step(NamedTuple):
     make: Callable[[], object]
 
 
-def carry_out(steps: Sequence[Step]) -> None:
-    """Tell the plan, then do it. Raises whatever a step raises."""
+def tell(steps: Sequence[Step]) -> None:
+    """Say what is going to be done."""
     for step in steps:
         say(f"to do: {step.what}")
+
+
+def make(steps: Sequence[Step]) -> None:
+    """Do what was told. Raises whatever a step raises."""
     for step in steps:
         step.make()
+
+
+def carry_out(steps: Sequence[Step]) -> None:
+    """Tell the plan, then do it. Raises whatever a step raises."""
+    tell(steps)
+    make(steps)

@@ -35,12 +35,15 @@ class Session:
     boto: Any
     _clients: dict[str, Any] = field(default_factory=dict)
 
-    def client(self, service: str, **options: Any) -> Any:
-        """The client of a service, such as `sagemaker`; `options` are botocore's, for a first use. Raises AwsError."""
+    def client(self, service: str, region: str = "", **options: Any) -> Any:
+        """The client of a service, such as `sagemaker`. Raises AwsError.
+
+        The first use decides on another `region`, for a service that isn't in all of them, and on botocore's `options`.
+        """
         if service not in self._clients:
             with errors.explained(service, "connect"):
                 configuration = botocore.config.Config(**options)
-                self._clients[service] = self.boto.client(service, config=configuration)
+                self._clients[service] = self.boto.client(service, region or self.region, config=configuration)
         return self._clients[service]
 
     @property

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from lib import cli
-from lib.cli import ExitCode, VerbError, say
+from lib.cli import ExitCode, say
 from lib.local import environment
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def adopt(found: list[Resource], yes: bool, dry_run: bool) -> int:
         return ExitCode.OK
     for resource in found:
         print(f"{'would take over' if dry_run else 'to take over'}: {resource.kind} {resource.name}")
-    if not yes and not agreed():
+    if not yes and not cli.agreed("Take these over?"):
         print("nothing was changed")
         return ExitCode.OK
     for resource in found:
@@ -53,10 +52,3 @@ def adopt(found: list[Resource], yes: bool, dry_run: bool) -> int:
     if not dry_run:
         print(f"took over {len(found)} of {len(found)}")
     return ExitCode.OK
-
-
-def agreed() -> bool:
-    """Ask the person at the terminal. Raises VerbError if there is none."""
-    if not sys.stdin.isatty():
-        raise VerbError("not a terminal: pass --yes to confirm", ExitCode.BAD_CONFIGURATION)
-    return input("Take these over? [y/N] ").strip().lower() in ("y", "yes")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -74,7 +73,7 @@ def carry_out(plan: list[Leftover], yes: bool, dry_run: bool) -> int:
             if leftover.in_aws:
                 leftover.remove()  # which prints the calls
         return ExitCode.OK
-    if not yes and not agreed():
+    if not yes and not cli.agreed("Remove these?"):
         say("nothing was removed")
         return ExitCode.OK
     stayed = [leftover for leftover in plan if not is_removed(leftover)]
@@ -143,13 +142,6 @@ def caches(folder: Path = ROOT) -> Iterator[Path]:
             yield path
         else:
             yield from caches(path)
-
-
-def agreed() -> bool:
-    """Ask the person at the terminal. Raises VerbError where nobody can answer."""
-    if not sys.stdin.isatty():
-        raise VerbError("not a terminal: pass --yes to confirm", ExitCode.BAD_CONFIGURATION)
-    return input("Remove these? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def remove(path: Path) -> None:

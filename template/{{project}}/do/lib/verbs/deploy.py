@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lib import cli, config
+from lib import budget, cli, config, costs
 from lib.cli import ExitCode, VerbError, say
 from lib.local import environment
 
@@ -18,6 +20,9 @@ EPILOG = """\
 Creates or updates the endpoint PROJECT_NAME from the image that do/push or do/submit put into ECR and the settings in
 do/config. If nothing has changed, it does nothing. If the update fails, or an alarm of the deployment target watches it
 and trips, it is rolled back, and the exit code is 1. Safe to re-run after an interruption.
+
+The plan says what it costs, as do/cost does. If that can be more than MAX_MONTHLY_COST, it asks first; without a
+terminal, with --json and with --dry-run it refuses.
 
 examples:
   do/deploy
@@ -50,7 +55,8 @@ def deploy(dry_run: bool, as_json: bool) -> int:
     wanted = product.desired_state(aws, preflight.role_arn(aws))
     steps: list[Step] = []
     try:
-        plan.reconciled(lambda: bring_to(aws, wanted, steps))
+        agree = partial(require_budget, aws, can_ask=not dry_run and not as_json)
+        plan.reconciled(lambda: bring_to(aws, wanted, steps, agree))
     except VerbError as error:
         if as_json:
             print_document(aws, wanted, changed=True, error=str(error))
@@ -65,17 +71,29 @@ def deploy(dry_run: bool, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def bring_to(aws: AwsClient, wanted: DesiredState, taken: list[Step]) -> None:
+def bring_to(aws: AwsClient, wanted: DesiredState, taken: list[Step], agree: Callable[[], None]) -> None:
     """Compare what there is with what should be, and do what is missing. Adds the steps to `taken`. Raises VerbError.
 
-    What can be checked is checked before the first change.
+    What can be checked is checked, and `agree` called, before the first change.
     """
     from lib.aws import plan
     from lib.target import product
 
     steps = product.steps(aws, wanted)
+    plan.tell(steps)
+    if steps and not taken:
+        agree()
     taken += steps
-    plan.carry_out(steps)
+    plan.make(steps)
+
+
+def require_budget(aws: AwsClient, can_ask: bool) -> None:
+    """Say what it costs, and raise VerbError unless that is within the limit or agreed."""
+    from lib.target import cost
+
+    found = cost.estimate(lambda: aws)
+    say(f"cost: {costs.line(found)}")
+    budget.require(found, can_ask)
 
 
 def print_document(aws: AwsClient, wanted: DesiredState, changed: bool, error: str = "") -> None:
