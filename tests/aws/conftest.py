@@ -51,6 +51,7 @@ class Project:
     url: str
     programs: Path
     forks: Forks
+    verbs_environment: Path
     variables: dict[str, str] = field(default_factory=dict)
     region: str = REGION
     policies: tuple[str, ...] = ()  # the documents in iam/ that the caller has, where not all
@@ -58,6 +59,7 @@ class Project:
 
     def verb(self, verb: str, *arguments: str, stdin: str = "", **environment: str) -> Done:
         """Run a verb to its end. The test fails where it asks for something that extensions/permissions.yml lacks."""
+        self.link_environment()
         self.log_in(**environment)
         before = len(self.aws.calls)
         command = [f"do/{verb}", *arguments]
@@ -68,6 +70,7 @@ class Project:
 
     def start(self, verb: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a verb, for those that a test ends."""
+        self.link_environment()
         self.log_in()
         return subprocess.Popen(
             self.command(verb, *arguments),
@@ -80,6 +83,13 @@ class Project:
             # as in a terminal; where the tests run in the background of a shell, ctrl-C is ignored
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+
+    def link_environment(self) -> None:
+        """Let verbs find their environment, also where do/clean has removed it: to install it takes long."""
+        link = self.path / "do" / ".venv"
+        if not link.exists():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(self.verbs_environment)
 
     def log_in(self, **environment: str) -> None:
         """Let the caller have the policies that an administrator has applied."""
@@ -152,15 +162,15 @@ def equip(tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Acco
 
     def equip(path: Path, region: str = REGION) -> Project:
         stamp(verbs_environment, REQUIREMENTS)
-        (path / "do").mkdir(parents=True, exist_ok=True)
-        (path / "do" / ".venv").symlink_to(verbs_environment)
         programs = tmp_path / f"{path.name}-programs"
         programs.mkdir()
         docker = programs / "docker"
         docker.write_text(f'#!/bin/sh\nexec {sys.executable} {DOCKER} "$@"\n')
         docker.chmod(0o755)
         variables = {"DOCKER_LOG": str(programs / "docker.jsonl")}
-        return Project(path, aws, boundary.url, programs, forks, variables, region)
+        project = Project(path, aws, boundary.url, programs, forks, verbs_environment, variables, region)
+        project.link_environment()
+        return project
 
     return equip
 
