@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -238,7 +239,7 @@ def test_the_result_is_kept_where_git_ignores_it(tested: Path) -> None:
         done = run(tested, "benchmark", "--url", url, "--connections", "1", *QUICK)
 
     (file,) = (tested / "benchmarks").glob("*.json")
-    assert f"result: benchmarks/{file.name}" in done.stdout
+    assert f"result: benchmarks/{file.name}, as a page: benchmarks/{file.stem}.html" in done.stdout
     assert "/benchmarks/" in (tested / ".gitignore").read_text().split()
 
 
@@ -288,6 +289,39 @@ def test_what_makes_no_sense_is_refused(
     (tested / "example_request.json").write_text(json.dumps(request_body))
 
     assert problem in refusal(run(tested, "benchmark", *arguments), 3)
+
+
+class Page(HTMLParser):
+    """What a page shows, and what it would load."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.bars: list[str] = []
+        self.loaded: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.bars += [value or "" for name, value in attributes if (tag, name) == ("rect", "width")]
+        self.loaded += [value or "" for name, value in attributes if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data.strip())
+
+
+def test_the_page_shows_the_figures_and_loads_nothing(tested: Path) -> None:
+    _, result = benchmark(tested, RightServer(), "--connections", "1", "4", *QUICK)
+
+    text = (tested / "result.html").read_text()
+    page = Page(text)
+    throughput = [medians(result, case)["request_throughput"] for case in (0, 1)]
+    widths = [float(width.rstrip("%")) for width in page.bars]
+    assert page.loaded == []
+    assert "url(" not in text
+    assert "Requests answered (requests/s, higher is better)" in page.texts
+    assert widths[:2] == pytest.approx([100 * value / max(throughput) for value in throughput], abs=0.1)
+    assert len(widths) == 6
+    assert "1 connection, 5 rows, application/json" in page.texts
 
 
 @exhaustive

@@ -13,7 +13,8 @@ from lib.model import example
 EPILOG = """\
 Sends example_request.json, or the sample model's request, over and over, and prints how many requests a second are
 answered and how long that takes: median over the rounds, and the spread. Every answer is compared with the first one;
-do/test checks that this is the model's. The result is also written to benchmarks/, as JSON.
+do/test checks that this is the model's. The result is also written to benchmarks/, as JSON and as a page
+with charts.
 
 The client takes CPU time, too, which a server on the same machine doesn't get. The table tells how much.
 
@@ -36,6 +37,7 @@ COLUMNS = {
     "request_error_rate": "errors %",
     "client_cpu": "client CPU %",
 }
+CHARTED = ("request_throughput", "request_latency_p50", "request_latency_p99")
 CONNECTIONS = [1, 8, 32]
 SECONDS = 3.0
 JSON = "application/json"
@@ -75,4 +77,4 @@ def main() -> int:
     )
     with targets.chosen(options) as target:
         result = measuring.measure(target, plan, figures.METRICS)
-    return measuring.report(result, COLUMNS, options.output)
+    return measuring.report(result, COLUMNS, CHARTED, options.output)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from lib.benchmark import figures, loads, results, table
+from lib.benchmark import figures, loads, page, results, table
 from lib.benchmark.figures import Figures, Metric
 from lib.benchmark.loads import Exchange, Load, Request, Round, Target
 from lib.cli import ROOT, ExitCode, VerbError, say
@@ -104,13 +104,16 @@ def measure(target: Target, plan: Plan, metrics: Mapping[str, Metric]) -> result
     return results.result(target.name, plan.settings(), metrics, [case.document() for case in cases])
 
 
-def report(document: results.Result, columns: Mapping[str, str], output: Path | None) -> int:
-    """Keep a result, print it, and tell what is wrong with it; the exit code."""
+def report(document: results.Result, columns: Mapping[str, str], charted: Sequence[str], output: Path | None) -> int:
+    """Keep a result with its page, print it, and tell what is wrong with it; the exit code."""
     file = results.write(document, output)
+    remarks = notes(document)
+    report_file = file.with_suffix(".html")
+    report_file.write_text(page.render(document, columns, charted, remarks), encoding="utf-8")
     print("\n".join(table.lines(document, columns)))
-    for line in notes(document):
+    for line in remarks:
         print(f"note: {line}")
-    print(f"result: {_shown(file)}")
+    print(f"result: {_shown(file)}, as a page: {_shown(report_file)}")
     errors = [f"{case['name']}: {_list(case['problems'])}" for case in document["cases"] if case["problems"]]
     for line in errors:
         say(f"wrong answers: {line}")
