@@ -13,7 +13,7 @@ import numpy as np
 
 from lib.benchmark import figures
 from lib.benchmark.figures import Figures, Sample
-from lib.benchmark.loads import Exchange, Request, Round
+from lib.benchmark.loads import Exchange, Request
 from lib.benchmark.measuring import first_problem
 from lib.cli import ExitCode, VerbError
 from lib.model import documents
@@ -47,9 +47,13 @@ class Workload:
         """How long it took, and whether the answer is right."""
         return Sample(exchange.ended - exchange.due, self._problem(exchange))
 
-    def figures(self, seen: Round) -> Figures:
+    def samples(self, seen: Sequence[Sample]) -> Sequence[Sample]:
+        """What counts of each answer: the same."""
+        return seen
+
+    def figures(self, samples: Sequence[Sample], seconds: float, client_cpu: float) -> Figures:
         """The figures of a round."""
-        return figures.of_requests(seen.seen, seen.seconds, seen.client_cpu)
+        return figures.of_requests(samples, seconds, client_cpu)
 
     def _problem(self, exchange: Exchange) -> str:
         if not exchange.answer:

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Literal, NamedTuple
+from typing import Literal
 
 
-class Sample(NamedTuple):
+@dataclass
+class Sample:
     """A request that was answered, or not: how many seconds it took, and what was wrong with its answer."""
 
     latency: float

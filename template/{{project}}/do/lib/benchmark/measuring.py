@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from lib.benchmark import figures, loads, page, results, table
 from lib.benchmark.figures import Figures, Metric
-from lib.benchmark.loads import Exchange, Load, Request, Round, Target
+from lib.benchmark.loads import Exchange, Load, Request, Target
 from lib.cli import ROOT, ExitCode, VerbError, say
 
 BUSY_CLIENT = 80  # percent of a CPU
@@ -34,10 +34,13 @@ class Workload(Protocol):
     def learn(self, answers: Sequence[Exchange]) -> None:
         """Learn what a right answer is from the first ones. Raises VerbError if they are wrong."""
 
-    def observe(self, exchange: Exchange) -> figures.Sample:
-        """What counts of an answer."""
+    def observe(self, exchange: Exchange) -> Any:
+        """What is kept of an answer until the round is over."""
 
-    def figures(self, seen: Round) -> Figures:
+    def samples(self, seen: Sequence[Any]) -> Sequence[Any]:
+        """What counts of each answer."""
+
+    def figures(self, samples: Sequence[Any], seconds: float, client_cpu: float) -> Figures:
         """The figures of a round."""
 
 
@@ -98,8 +101,9 @@ def measure(target: Target, plan: Plan, metrics: Mapping[str, Metric]) -> result
             seen = loads.run(
                 target, case.load, case.workload.requests, case.workload.observe, plan.seconds, plan.requests
             )
-            case.rounds.append(case.workload.figures(seen))
-            case.problems += figures.problems(seen.seen)
+            samples = case.workload.samples(seen.seen)
+            case.rounds.append(case.workload.figures(samples, seen.seconds, seen.client_cpu))
+            case.problems += figures.problems(samples)
             say(f"round {number} of {plan.repeats}, {case.name}: {_in_short(case.rounds[-1])}")
     return results.result(target.name, plan.settings(), metrics, [case.document() for case in cases])
 
