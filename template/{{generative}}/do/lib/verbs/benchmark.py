@@ -22,6 +22,7 @@ Exits with code 1 if a request got an error or a broken stream, and compare if s
 
 examples:
   do/benchmark                                  the server that do/run or do/serve runs in another terminal
+  do/benchmark --endpoint                       the endpoint that do/deploy created
   do/benchmark --workload chat retrieval --connections 1 8 32
   do/benchmark --rate 2 4 8                     requests that come at these rates, as users send them
   do/benchmark --goodput time_to_first_token:300 inter_token_latency:40
@@ -78,6 +79,6 @@ def main() -> int:
         repeats=options.repeats,
         requests=options.requests,
     )
-    with targets.chosen(options) as target:
+    with targets.chosen(options, stream=True) as target:
         result = measuring.measure(target, plan, workloads.STREAM_METRICS)
     return measuring.report(result, COLUMNS, CHARTED, options.output)

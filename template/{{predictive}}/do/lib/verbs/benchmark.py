@@ -25,6 +25,7 @@ Exits with code 1 if a request got an error or a wrong answer, and compare if so
 examples:
   do/benchmark                                  the server that do/serve runs in another terminal
   do/benchmark --serve                          a temporary server on a free port
+  do/benchmark --endpoint                       the endpoint that do/deploy created
   do/benchmark --connections 1 32 128           these loads
   do/benchmark --rate 50 100                    requests that come at these rates, as users send them
   do/benchmark --rows 1 100 --content-type text/csv application/json
@@ -75,6 +76,6 @@ def main() -> int:
         warm_up=options.warm_up,
         repeats=options.repeats,
     )
-    with targets.chosen(options) as target:
+    with targets.chosen(options, stream=False) as target:
         result = measuring.measure(target, plan, figures.METRICS)
     return measuring.report(result, COLUMNS, CHARTED, options.output)

@@ -17,6 +17,13 @@ def add_target(arguments: ArgumentParser) -> None:
     what = arguments.add_mutually_exclusive_group()
     what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
     what.add_argument("--serve", action="store_true", help="start do/serve on a free port and stop it afterwards")
+    what.add_argument(
+        "--endpoint",
+        nargs="?",
+        const="aws",
+        choices=("aws", "local"),
+        help="the endpoint in AWS, or the one that do/serve --sagemaker stands in for",
+    )
 
 
 def add_load(arguments: ArgumentParser, connections: list[int], seconds: float) -> None:
