@@ -2,8 +2,8 @@
 
 A line is one of these:
 
-- {"question": "...", "context_words": 1500, "max_tokens": 200}: a question about a text of so many words. The text is
-  another one in each request, so the engine can't answer from its prefix cache, but the same ones come in each run.
+- {"question": "...", "context_words": 1500, "max_tokens": 200}: a question about a text of 1,500 words. The text
+  is another one in each request, so the engine can't answer from its prefix cache, but the same ones come in each run.
 - the body of a request, such as {"messages": [...], "max_tokens": 200}: sent as it is, but streamed
 - a line of SageMaker's data capture: the request in it is sent again
   (https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture.html)

@@ -30,7 +30,7 @@ examples:
   do/benchmark compare benchmarks/before.json benchmarks/after.json"""
 COLUMNS = {
     "output_token_throughput": "tokens/s",
-    "output_token_throughput_per_user": "per user",
+    "output_token_throughput_per_user_p50": "per user",
     "time_to_first_token_p50": "first p50 ms",
     "time_to_first_token_p99": "first p99 ms",
     "inter_token_latency_p50": "next p50 ms",
@@ -40,7 +40,7 @@ COLUMNS = {
     "client_cpu": "client CPU %",
 }
 CHARTED = (
-    *("output_token_throughput", "output_token_throughput_per_user", "time_to_first_token_p50"),
+    *("output_token_throughput", "output_token_throughput_per_user_p50", "time_to_first_token_p50"),
     *("time_to_first_token_p99", "inter_token_latency_p50", "goodput"),
 )
 CONNECTIONS = [1, 4, 16]

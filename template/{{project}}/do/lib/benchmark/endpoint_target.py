@@ -29,8 +29,8 @@ class EndpointTarget:
         self.aws = invocation.connect()
         if not answers.STREAMS:
             raise VerbError(
-                "an asynchronous endpoint answers through S3, and requests wait in a queue: measure the server itself with "
-                "do/benchmark --url, or --serve",
+                "an asynchronous endpoint answers through S3, where requests wait in a queue: measure the server "
+                "itself with do/benchmark --url, or --serve",
                 ExitCode.BAD_CONFIGURATION,
             )
 
@@ -41,7 +41,7 @@ class EndpointTarget:
 
     @contextmanager
     def connected(self, count: int) -> Iterator[EndpointConnections]:
-        """So many threads; boto3 opens their connections with their first requests."""
+        """`count` threads; boto3 opens their connections with their first requests."""
         yield EndpointConnections(self.aws, self.stream, count)
 
 

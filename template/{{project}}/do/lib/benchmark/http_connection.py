@@ -9,7 +9,7 @@ from lib.benchmark.http_response import HttpResponse
 from lib.benchmark.loads import Exchange, clock
 
 CONNECT_SECONDS = 5
-MOST_BYTES = 1 << 15  # of one read; memory for more would be mapped anew each time
+MOST_BYTES = 1 << 15  # of one read; memory for more would be mapped each time
 
 
 class HttpConnection:

@@ -54,7 +54,7 @@ class HttpTarget:
 
     @contextmanager
     def connected(self, count: int) -> Iterator[HttpConnections]:
-        """So many connections."""
+        """`count` connections, open already."""
         connections = [HttpConnection(self._address) for _ in range(count)]
         try:
             for connection in connections:

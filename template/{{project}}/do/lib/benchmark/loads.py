@@ -98,12 +98,12 @@ class Target(Protocol):
         """A request in the form in which it is sent."""
 
     def connected(self, count: int) -> AbstractContextManager[Connections]:
-        """So many connections, open before the first request, so that it isn't slower than the others."""
+        """`count` connections, open already, so that the first request isn't slower than the others."""
 
 
 @dataclass
 class Round:
-    """What was seen of each request while a load was on, for so many seconds; how much of a CPU the client took."""
+    """What was seen of each request under a load, how long that took, and how much of a CPU the client took."""
 
     seen: list[Any]
     seconds: float
@@ -118,7 +118,7 @@ def run(
     seconds: float,
     count: int | None = None,
 ) -> Round:
-    """Put a load on a target for so many seconds, or for `count` requests if that takes less."""
+    """Put a load on a target for a number of seconds, or for `count` requests if that takes less."""
     prepared = [target.prepare(request) for request in requests]
     gc.collect()
     gc.disable()  # its pauses would be taken for the server's

@@ -42,8 +42,8 @@ def add_load(arguments: ArgumentParser, connections: list[int], seconds: float) 
         type=positive,
         default=[],
         metavar="R",
-        help="open loop instead: so many requests a second, whether or not there are answers, on as many connections "
-        f"as they need, but at most N (default: {OPEN_LOOP_CONNECTIONS}); latency counts from when a request was due",
+        help="open loop: R requests are due each second, whether or not there are answers; latency counts from when "
+        f"a request was due; at most N are in flight (default: {OPEN_LOOP_CONNECTIONS})",
     )
     arguments.add_argument(
         "--seconds", type=positive, default=seconds, metavar="S", help="of one round; default: %(default)g"
@@ -77,7 +77,7 @@ def count(text: str) -> int:
 
 
 def connection_count(text: str) -> int:
-    """So many connections as can be watched."""
+    """A number of connections that can be watched."""
     number = count(text)
     if number > MOST_CONNECTIONS:
         raise argparse.ArgumentTypeError(f"{text} is more than {MOST_CONNECTIONS}")
