@@ -213,8 +213,12 @@ def run_and_exit(run: Callable[[], object]) -> None:
 
 
 if __name__ == "__main__":
-    warm_ups = {"boto3": warm_up_boto3, "copier": warm_up_copier, "numpy": lambda: importlib.import_module("numpy")}
-    warm_ups[sys.argv[2]]()
+    if sys.argv[2] == "boto3":
+        warm_up_boto3()
+    elif sys.argv[2] == "copier":
+        warm_up_copier()
+    else:
+        importlib.import_module(sys.argv[2])
     gc.collect()
     gc.freeze()  # a fork that looks at what it shares has to copy it first
     serve(socket.socket(fileno=int(sys.argv[1])))
