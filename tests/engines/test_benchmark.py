@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +20,7 @@ import pytest
 from tests.engines.conftest import equip
 from tests.engines.contract_server import Document, NoEnd, NoUsage, Refusal, RightServer, running
 from tests.engines.test_contract import Done, verb
+from tests.exhaustive import exhaustive
 
 QUICK = ("--seconds", "0.2", "--warm-up", "0.05", "--repeats", "1")
 
@@ -79,6 +83,58 @@ def test_a_stream_is_measured_at_its_pace(ready: Path) -> None:
     assert 65 < figures["output_token_throughput"] < 85
     assert figures["output_sequence_length"] == 11
     assert figures["total_token_throughput"] == pytest.approx(figures["output_token_throughput"] * 16 / 11)
+
+
+class AlwaysEleven(Timed):
+    """Whatever it is asked."""
+
+    context = 100_000
+
+    def tokens(self, request: Document) -> int:
+        return 11
+
+
+# WordLevel in the form of the library tokenizers; aiperf needs one, although the server counts the tokens
+TOKENIZER = {
+    "version": "1.0",
+    "truncation": None,
+    "padding": None,
+    "added_tokens": [],
+    "normalizer": None,
+    "pre_tokenizer": {"type": "Whitespace"},
+    "post_processor": None,
+    "decoder": None,
+    "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, **{f"w{n}": n for n in range(1, 500)}}, "unk_token": "[UNK]"},
+}
+
+
+@exhaustive
+@pytest.mark.alone
+def test_it_agrees_with_aiperf(ready: Path, tmp_path: Path) -> None:
+    if not shutil.which("aiperf"):
+        pytest.skip("aiperf is not on PATH (pip install aiperf, 1.2 GB)")
+    tokenizer = tmp_path / "tokenizer"
+    tokenizer.mkdir()
+    (tokenizer / "tokenizer.json").write_text(json.dumps(TOKENIZER))
+    kind = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "eos_token": "[UNK]"}
+    (tokenizer / "tokenizer_config.json").write_text(json.dumps(kind))
+    options = ["--custom-endpoint", "/invocations", "--streaming", "--use-server-token-count", "--ui", "none"]
+    options += ["--tokenizer", str(tokenizer), "--output-artifact-dir", str(tmp_path), "--isl", "20", "--osl", "11"]
+    load = ["--concurrency", "2", "--request-count", "30"]
+    with running(AlwaysEleven()) as url:
+        command = ["aiperf", "profile", "--model", "m", "--url", url, "--endpoint-type", "chat", *options, *load]
+        # with HF_HUB_OFFLINE, which these tests set, aiperf takes the folder for the name of a repository
+        environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+        subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True, timeout=300)
+        arguments = ("--workload", "eleven.jsonl", "--connections", "2", "--requests", "30", "--repeats", "1")
+        _, result = benchmark(ready, url, *arguments)
+
+    figures, other = medians(result), json.loads((tmp_path / "profile_export_aiperf.json").read_text())
+    # aiperf itself takes some milliseconds for a request, which are in its figures
+    for name in ("time_to_first_token", "inter_token_latency", "request_latency"):
+        assert figures[f"{name}_p50"] == pytest.approx(other[name]["p50"], rel=0.2), name
+    for name in ("output_token_throughput", "request_throughput", "output_sequence_length"):
+        assert figures[name] == pytest.approx(other[name]["avg"], rel=0.2), name
 
 
 @pytest.mark.parametrize(
