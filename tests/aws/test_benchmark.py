@@ -12,6 +12,7 @@ from tests.aws.conftest import Make, Project, push
 from tests.aws.runtime import Listening, Runtime
 from tests.aws.service.account import Account
 from tests.engines import contract_server
+from tests.exhaustive import exhaustive
 from tests.verbs.conftest import refusal, train
 from tests.verbs.contract_server import running
 from tests.verbs.test_benchmark import AfterTwentyMilliseconds, FailsAtEveryTenth, medians
@@ -46,6 +47,7 @@ def test_an_endpoint_is_measured(deployed: Project, runtime: Runtime) -> None:
     assert {request.path for request in runtime.requests} == {"/endpoints/my-model/invocations"}
 
 
+@exhaustive
 def test_errors_of_the_container_are_counted(deployed: Project, runtime: Runtime) -> None:
     runtime.container = FailsAtEveryTenth()
 

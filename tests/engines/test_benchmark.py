@@ -95,7 +95,7 @@ class AlwaysEleven(Timed):
 
 
 # WordLevel in the form of the library tokenizers; aiperf needs one, although the server counts the tokens
-TOKENIZER = {
+TOKENIZER: Document = {
     "version": "1.0",
     "truncation": None,
     "padding": None,
