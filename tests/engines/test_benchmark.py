@@ -19,7 +19,7 @@ import pytest
 
 from tests.engines.conftest import equip
 from tests.engines.contract_server import Document, NoEnd, NoUsage, Refusal, RightServer, running
-from tests.engines.test_contract import Done, verb
+from tests.engines.test_contract import Done
 from tests.exhaustive import exhaustive
 
 QUICK = ("--seconds", "0.2", "--warm-up", "0.05", "--repeats", "1")
@@ -34,9 +34,15 @@ def ready(project: Callable[[str], Path], tmp_path_factory: pytest.TempPathFacto
     return path
 
 
+def verb(project: Path, *arguments: str) -> Done:
+    """Run do/benchmark to its end, in the environment of the verbs from the start."""
+    command = ["do/.venv/bin/python", "do/benchmark", *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+
+
 def benchmark(project: Path, url: str, *arguments: str) -> tuple[Done, Document]:
     """How do/benchmark ends on a server, and its result."""
-    done = verb(project, "benchmark", "--url", url, "--output", "result.json", *arguments)
+    done = verb(project, "--url", url, "--output", "result.json", *arguments)
     file = project / "result.json"
     return done, json.loads(file.read_text()) if file.exists() else {}
 
@@ -313,7 +319,7 @@ def test_chunks_may_be_cut_anywhere(ready: Path) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(ready: Path, arguments: tuple[str, ...], exit_code: int, problem: str) -> None:
-    done = verb(ready, "benchmark", *arguments)
+    done = verb(ready, *arguments)
 
     assert (done.returncode, done.stdout) == (exit_code, "")
     assert problem in done.stderr
