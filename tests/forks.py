@@ -3,8 +3,8 @@
 A fork has the arguments, folder, environment and files of the process that it stands for, runs the script as
 `__main__`, and ends as Python ends, so exit code and output are the same. It starts where a real verb is after it has
 gone on in do/.venv, or in do/.venv-update; tests/verbs starts other verbs as users do.
-`python tests/forks.py SOCKET boto3` or `... SOCKET copier` is the Python that is forked. The latter also forks where
-do/update starts `python -m copier`.
+`python tests/forks.py SOCKET boto3`, `... numpy` or `... copier` is the Python that is forked. The last one also forks
+where do/update starts `python -m copier`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Forks:
 
 @contextmanager
 def started(python: Path, folder: Path, imports: str) -> Iterator[Forks]:
-    """A Python that waits for verbs to run. `imports`: boto3 or copier."""
+    """A Python that waits for verbs to run. `imports`: boto3, copier or numpy."""
     ours, theirs = socket.socketpair()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     command = [str(python), __file__, str(theirs.fileno()), imports]
@@ -215,8 +215,10 @@ def run_and_exit(run: Callable[[], object]) -> None:
 if __name__ == "__main__":
     if sys.argv[2] == "boto3":
         warm_up_boto3()
-    else:
+    elif sys.argv[2] == "copier":
         warm_up_copier()
+    else:
+        importlib.import_module(sys.argv[2])
     gc.collect()
     gc.freeze()  # a fork that looks at what it shares has to copy it first
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -14,7 +14,7 @@ from lib.target import presence
 SERVICE = "sagemaker-runtime"
 # SageMaker itself waits 60 seconds for an answer, and 8 minutes for the end of a stream
 READ_SECONDS = 500
-CONNECTIONS = 64
+CONNECTIONS = 128
 # the headers that reach the container, and what they are called in these requests
 PARAMETERS = {
     "content-type": "ContentType",
