@@ -24,6 +24,7 @@ NOT_KEPT = {
     "limits.json",
     "memory.json",
     "older.json",
+    "prices.json",
     "test.yml",  # tests/renders/test_ci.py looks at it
     "{{ _copier_conf.answers_file }}",
 }

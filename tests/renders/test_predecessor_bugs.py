@@ -25,6 +25,7 @@ ONLY_FOR_ALL_RESOURCES = {
     *(f"ec2:Describe{what}" for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")),
     "ecr:GetAuthorizationToken",
     "logs:DescribeLogGroups",
+    "pricing:GetProducts",
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModels",
     "servicequotas:ListAWSDefaultServiceQuotas",
@@ -53,9 +54,10 @@ def test_f_1_13_no_region_but_the_projects_own_is_used(render: Render) -> None:
     project = render(aws_region="ap-southeast-5")
     lists_of_all = {"do/lib/settings.json", "do/lib/partitions.json"}
     region_that_s3_names_differently = {"do/lib/aws/bucket.py"}
+    regions_of_the_price_list = {"do/lib/aws/price_list.py", "do/lib/prices.json", "do/lib/verbs/cost.py"}
 
     found = {name for name, text in texts(project) if "us-east-1" in text}
-    assert found <= lists_of_all | region_that_s3_names_differently
+    assert found <= lists_of_all | region_that_s3_names_differently | regions_of_the_price_list
 
 
 # Application Auto Scaling tries these permissions of its caller on every resource:
