@@ -8,7 +8,7 @@ ROWS ?= 1
 # xdist 3.8 ends with an error of its own where it replaces a worker that has crashed
 PYTEST = $(BIN)/pytest --numprocesses=auto --max-worker-restart=0 --no-loadscope-reorder $(addprefix --ignore=tests/,containers real_engines)
 
-.PHONY: help demo demo-llm test test-exhaustive test-engines test-containers fuzz lint format bench bench-check bench-soak bench-fleet catalog requirements generate goldens docs release clean
+.PHONY: help demo demo-llm test test-exhaustive test-engines test-containers test-all fuzz lint format bench bench-check bench-soak bench-fleet catalog requirements generate goldens docs release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,7 +28,11 @@ test-exhaustive: .venv/ready  ## run the combinations that make test leaves out
 test-engines: .venv/ready  ## serve a real model with the real vLLM on the CPU; needs it in ENGINES_DIR
 	@$(BIN)/pytest tests/real_engines
 
-test-containers: .venv/ready  ## build and check the images of all projects; needs a Docker engine
+test-containers: .venv/ready  ## build and check an image of each framework and engine; needs a Docker engine
+	@$(BIN)/pytest tests/containers -m "not exhaustive"
+
+test-all: test-engines .venv/ready  ## run everything, with all combinations and images: takes two hours
+	@$(PYTEST)
 	@$(BIN)/pytest tests/containers
 
 fuzz: .venv/ready  ## send 20,000 random requests and 10,000 made from the description to each web application

@@ -25,7 +25,14 @@ from tests.renders.answers import fitting
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = load_catalog()
 BASE_IMAGE = CATALOG["base_images"]["predictive"]["image"]
-EVERY_IMAGE = list(itertools.product(CATALOG["frameworks"], fitting("model_servers", "predictive")))
+SERVERS = fitting("model_servers", "predictive")
+EVERY_IMAGE = list(itertools.product(CATALOG["frameworks"], SERVERS))
+# each framework is behind one web application in make test-containers, in turn, and behind all in make test-all
+REPEATED_IMAGES = [
+    image
+    for number, image in enumerate(EVERY_IMAGE)
+    if SERVERS.index(image[1]) != number // len(SERVERS) % len(SERVERS)
+]
 WITHOUT_DOCKER = f"""\
 These tests build and run images, so they need Docker, and {BASE_IMAGE}:
   Docker            https://docs.docker.com/engine/install, then start it

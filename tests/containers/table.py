@@ -24,7 +24,7 @@ MEASURED = {"size", "warm_seconds", "first_ping_seconds", "memory_at_rest", "mem
 TEXT = """\
 # Images
 
-`make test-containers` measured these images on {cpus} CPUs of the machine it last ran on, and wrote this page.
+`make test-all` measured these images on {cpus} CPUs of the machine it last ran on, and wrote this page.
 
 {table}
 

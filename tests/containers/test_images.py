@@ -1,4 +1,4 @@
-"""Every image that the template makes is built, small, quick to build again, and does what SageMaker asks of it."""
+"""The images that the template makes are built, small, quick to build again, and do what SageMaker asks of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.conftest import CATALOG, EVERY_IMAGE, Built, expect_ok, results
+from tests.containers.conftest import CATALOG, EVERY_IMAGE, REPEATED_IMAGES, Built, expect_ok, results
+from tests.exhaustive import exhaustive
 
 MEASURE = Path(__file__).with_name("measure.py")
 WARM_SECONDS = 15  # it takes two or three on a quiet machine
 
-every_image = pytest.mark.parametrize(("framework", "server"), EVERY_IMAGE)
+every_image = pytest.mark.parametrize(
+    ("framework", "server"),
+    [pytest.param(*image, marks=[exhaustive] if image in REPEATED_IMAGES else []) for image in EVERY_IMAGE],
+)
 Build = Callable[[str, str], Built]
 
 
