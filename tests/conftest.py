@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ from tests.rendering import PROJECT_ID, ROOT, TEMPLATE_PARTS, Renders, copy_part
 __all__ = ["PROJECT_ID", "ROOT", "TEMPLATE_PARTS", "copy_part", "fast_copier"]
 
 pytest_plugins = ["tests.schedule", "tests.times"]
+
+
+def pytest_configure() -> None:
+    """Let what the tests start take ctrl-C, as in a terminal: in the background of a shell, programs ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
