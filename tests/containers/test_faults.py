@@ -63,7 +63,7 @@ FOUND = [
     "a killed application server is never half dead",
     "after SIGTERM requests in flight finish and new ones are refused",
 ]
-RIGHT = "the image is for the processor of INSTANCE TYPE"
+RIGHT = "the image is for the processor that runs it in AWS"
 
 
 @pytest.fixture(scope="module")
