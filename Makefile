@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MODEL ?= sklearn
 ROWS ?= 1
-FOLDER ?= tests
+ONLY ?= tests
 
 # xdist 3.8 ends with an error of its own where it replaces a worker that has crashed
 PYTEST = $(BIN)/pytest --numprocesses=auto --max-worker-restart=0 --no-loadscope-reorder $(addprefix --ignore=tests/,containers real_engines)
@@ -23,8 +23,8 @@ demo-llm: .venv/ready  ## the same with a tiny language model on llama.cpp, with
 test: .venv/ready  ## run the tests, but those of the images, the real engines and further combinations
 	@$(PYTEST) -m "not exhaustive"
 
-test-exhaustive: .venv/ready  ## run the combinations that make test leaves out, or those in FOLDER
-	@$(PYTEST) -m exhaustive $(FOLDER)
+test-exhaustive: .venv/ready  ## run the combinations that make test leaves out, or ONLY those of a folder or file
+	@$(PYTEST) -m exhaustive $(ONLY)
 
 test-engines: .venv/ready  ## serve a real model with the real vLLM on the CPU; needs it in ENGINES_DIR
 	@$(BIN)/pytest tests/real_engines
