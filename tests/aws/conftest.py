@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ import pytest
 
 from extensions import document_verbs
 from tests.aws import documents as applied
+from tests.aws.runtime import Runtime
 from tests.aws.service import backend
 from tests.aws.service.account import REGION, SECRET_KEY, Account
 from tests.aws.service.boundary import Boundary
 from tests.forks import Forks, started
 from tests.rendering import PROJECT_ID, copy_project
-from tests.verbs.conftest import stamp, verbs_environment
+from tests.verbs.conftest import stamp, train, verbs_environment
+from tests.verbs.contract_server import running
 
 __all__ = ["verbs_environment"]
 
@@ -209,6 +211,16 @@ def declared(verb: str) -> set[str]:
 def tags_of(name: str, project_id: str = PROJECT_ID) -> list[dict[str, str]]:
     """The tags of what a project of this name makes."""
     return [{"Key": "mcc-template:project", "Value": name}, {"Key": "mcc-template:id", "Value": project_id}]
+
+
+@contextmanager
+def in_service(project: Project, runtime: Runtime) -> Iterator[None]:
+    """Let the endpoint of a project with the sample's model be InService, and answer as this runtime does."""
+    assert project.verb("deploy").returncode == 0
+    train(project.path)
+    with running(runtime) as url:
+        project.variables["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = url
+        yield
 
 
 def push(project: Project, aws: Account, architecture: str = "amd64") -> str:

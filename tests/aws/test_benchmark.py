@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.conftest import Make, Project, push
+from tests.aws.conftest import Make, Project, in_service, push
 from tests.aws.runtime import Listening, Runtime
 from tests.aws.service.account import Account
 from tests.engines import contract_server
@@ -28,10 +28,7 @@ def runtime() -> Runtime:
 @pytest.fixture
 def deployed(pushed: Project, runtime: Runtime, aws: Account) -> Iterator[Project]:
     """A project with the sample's model whose endpoint is InService."""
-    assert pushed.verb("deploy").returncode == 0
-    train(pushed.path)
-    with running(runtime) as url:
-        pushed.variables["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = url
+    with in_service(pushed, runtime):
         yield pushed
 
 

@@ -253,8 +253,8 @@ def test_above_the_limit_it_refuses_if_nobody_can_be_asked(
     assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == (
-        "do/deploy: it can cost $251.85 a month, more than MAX_MONTHLY_COST=251: run do/config set MAX_MONTHLY_COST "
-        "with more, or MAX_INSTANCES with less"
+        "do/deploy: it can cost $251.85 a month, more than MAX_MONTHLY_COST=251: run do/config set MAX_INSTANCES "
+        "with less, or MAX_MONTHLY_COST with more"
     )
     assert aws.changes() == []
     assert "note: it can cost $251.85 a month, more than MAX_MONTHLY_COST=251" in pushed.verb("cost").stdout
@@ -356,4 +356,8 @@ def test_an_organizations_policy_can_hold_the_limit(aws: Account, pushed: Projec
     assert pushed.verb("deploy", "--dry-run").returncode == 0
     line = refusal(pushed.verb("deploy", MAX_MONTHLY_COST="9999"), 3)
     assert "MAX_MONTHLY_COST=9999 (environment): More needs an approval. (policy acme 3); it is always 500" in line
+    pushed.set(MAX_INSTANCES="10")
+    done = at_a_terminal(pushed, "y")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.endswith("more than MAX_MONTHLY_COST=500: run do/config set MAX_INSTANCES with less\n")
     assert aws.changes() == []

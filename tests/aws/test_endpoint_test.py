@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.aws.conftest import Make, Project, push
+from tests.aws.conftest import Make, Project, in_service, push
 from tests.aws.runtime import Listening, Runtime
 from tests.aws.service.account import Account
 from tests.engines import contract_server
-from tests.verbs.conftest import refusal, train
+from tests.verbs.conftest import refusal
 from tests.verbs.contract_server import RightServer, running
 from tests.verbs.faults import WrongInTheLastBit
 
@@ -24,10 +24,7 @@ def runtime() -> Runtime:
 @pytest.fixture
 def deployed(pushed: Project, runtime: Runtime, aws: Account) -> Iterator[Project]:
     """A project with the sample's model whose endpoint is InService."""
-    assert pushed.verb("deploy").returncode == 0
-    train(pushed.path)
-    with running(runtime) as url:
-        pushed.variables["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = url
+    with in_service(pushed, runtime):
         yield pushed
 
 

@@ -1,10 +1,10 @@
-"""MAX_MONTHLY_COST: the most that the project may cost, unless its owner agrees to more."""
+"""MAX_MONTHLY_COST: the most that the project may cost; without a policy, its owner can agree to more."""
 
 from __future__ import annotations
 
 import sys
 
-from lib import cli, config
+from lib import cli, config, policy
 from lib.cli import ExitCode, VerbError, say
 from lib.costs import Estimate, dollars
 
@@ -24,13 +24,17 @@ def problem(found: Estimate) -> str:
 
 
 def require(found: Estimate, can_ask: bool) -> None:
-    """Ask the person at the terminal if the project exceeds its limit. Raises VerbError unless that is agreed."""
+    """Ask the person at the terminal if the project exceeds its limit, unless a policy holds that.
+
+    Raises VerbError unless it is agreed.
+    """
     why = problem(found)
     if not why:
         return
-    if not can_ask or not sys.stdin.isatty():
-        remedy = f"run do/config set {LIMIT} with more, or MAX_INSTANCES with less" if found.price else found.advice
-        raise VerbError(f"{why}: {remedy}", ExitCode.BAD_CONFIGURATION)
+    held = policy.restricts(LIMIT)
+    if held or not can_ask or not sys.stdin.isatty():
+        less = f"run do/config set MAX_INSTANCES with less{'' if held else f', or {LIMIT} with more'}"
+        raise VerbError(f"{why}: {less if found.price else found.advice}", ExitCode.BAD_CONFIGURATION)
     say(why)
     if not cli.agreed("Deploy it all the same?"):
         raise VerbError("nothing was changed", ExitCode.FAILED)

@@ -55,6 +55,23 @@ def parser(description: str, epilog: str = "") -> ArgumentParser:
     return arguments
 
 
+def add_server(arguments: ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Which server a verb looks at: one that runs, one that it starts, or the endpoint. The group takes more."""
+    server = arguments.add_mutually_exclusive_group()
+    server.add_argument(
+        "--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config"
+    )
+    server.add_argument("--serve", action="store_true", help="start do/serve on a free port and stop it afterwards")
+    server.add_argument(
+        "--endpoint",
+        nargs="?",
+        const="aws",
+        choices=("aws", "local"),
+        help="the endpoint in AWS, or the one that do/serve --sagemaker stands in for",
+    )
+    return server
+
+
 def parse(arguments: ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The parsed arguments (of the command line by default); -v takes effect. Raises VerbError."""
     options = arguments.parse_args(argv)

@@ -29,8 +29,17 @@ def refusal(key: str, value: str, policy: Mapping[str, Any] | None = None) -> st
     `key` is the name of a setting, or of a question in capitals.
     """
     policy = recorded() if policy is None else policy
-    rules = {name.upper(): rule for kind in ("questions", "settings") for name, rule in policy.get(kind, {}).items()}
+    rules = _rules(policy)
     return rule_refusal(rules[key], value, policy["title"]) if key in rules else ""
+
+
+def restricts(key: str) -> bool:
+    """Whether the recorded policy has a rule for a setting, or for a question in capitals."""
+    return key in _rules(recorded())
+
+
+def _rules(policy: Mapping[str, Any]) -> dict[str, Rule]:
+    return {name.upper(): rule for kind in ("questions", "settings") for name, rule in policy.get(kind, {}).items()}
 
 
 def rule_refusal(rule: Rule, value: Any, title: str) -> str:

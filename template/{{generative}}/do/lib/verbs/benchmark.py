@@ -49,7 +49,7 @@ SECONDS = 30.0
 
 def main() -> int:
     arguments = cli.parser("Measure how fast a server of this project generates.", EPILOG)
-    common.add_target(arguments)
+    cli.add_server(arguments)
     common.add_load(arguments, CONNECTIONS, SECONDS)
     arguments.add_argument("--requests", type=common.count, metavar="N", help="of a round, if it is over before S")
     arguments.add_argument("--workload", nargs="+", default=["chat"], metavar="NAME", help="or FILE; default: chat")

@@ -23,16 +23,7 @@ examples:
 
 def main() -> int:
     arguments = cli.parser("Check a server of this project against its contract.", EPILOG)
-    what = arguments.add_mutually_exclusive_group()
-    what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
-    what.add_argument("--serve", action="store_true", help="start do/serve on a free port and stop it afterwards")
-    what.add_argument(
-        "--endpoint",
-        nargs="?",
-        const="aws",
-        choices=("aws", "local"),
-        help="check the endpoint in AWS, or the one that do/serve --sagemaker stands in for",
-    )
+    cli.add_server(arguments)
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that --serve serves")
     arguments.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     options = cli.parse(arguments)

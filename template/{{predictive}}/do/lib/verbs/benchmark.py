@@ -47,7 +47,7 @@ CONTENT_TYPES = (JSON, "text/csv", "application/jsonlines", "application/x-npy")
 
 def main() -> int:
     arguments = cli.parser("Measure how fast a server of this project answers.", EPILOG)
-    common.add_target(arguments)
+    cli.add_server(arguments)
     common.add_load(arguments, CONNECTIONS, SECONDS)
     arguments.add_argument("--file", type=Path, metavar="FILE", help="a JSON request to send instead of the example")
     arguments.add_argument(

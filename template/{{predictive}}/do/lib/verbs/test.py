@@ -42,18 +42,9 @@ examples:
 
 def main() -> int:
     arguments = cli.parser("Check a server of this project against its contract.", EPILOG)
-    what = arguments.add_mutually_exclusive_group()
-    what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
-    what.add_argument("--serve", action="store_true", help="start do/serve on a free port and stop it afterwards")
+    what = cli.add_server(arguments)
     what.add_argument(
         "--image", action="store_true", help="check the image that do/build built, in temporary containers"
-    )
-    what.add_argument(
-        "--endpoint",
-        nargs="?",
-        const="aws",
-        choices=("aws", "local"),
-        help="check the endpoint in AWS, or the one that do/serve --sagemaker stands in for",
     )
     what.add_argument("--pytest", action="store_true", help="run the project's tests instead")
     arguments.add_argument("--model", type=Path, metavar="DIR", help="the model that is served; default: model/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from lib import config
@@ -116,7 +116,7 @@ def require_role(aws: AwsClient, arn: str) -> None:
 def require_quotas(aws: AwsClient, needed: Mapping[str, int]) -> None:
     """Raise VerbError if the account's quotas, by their names, don't allow as much; say so if they can't be read."""
     try:
-        quotas = _quotas(aws, needed)
+        quotas = _quotas(aws, needed.keys())
     except AwsError as error:
         if error.code not in DENIED:
             raise
@@ -136,16 +136,17 @@ def require_quotas(aws: AwsClient, needed: Mapping[str, int]) -> None:
             )
 
 
-def _quotas(aws: AwsClient, wanted: Container[str]) -> dict[str, float]:
+def _quotas(aws: AwsClient, wanted: Set[str]) -> dict[str, float]:
     """The account's quotas of these names that AWS lists: the applied values, else its defaults. Raises AwsError.
 
     A quota without an applied value is among the defaults only:
     https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
     """
     found: dict[str, float] = {}
-    for operation in ("ListAWSDefaultServiceQuotas", "ListServiceQuotas"):
-        listed = aws.pages("service-quotas", operation, "Quotas", ServiceCode="sagemaker")
-        found |= {row["QuotaName"]: row["Value"] for row in listed if row["QuotaName"] in wanted}
+    for operation in ("ListServiceQuotas", "ListAWSDefaultServiceQuotas"):
+        if missing := wanted - found.keys():
+            listed = aws.pages("service-quotas", operation, "Quotas", ServiceCode="sagemaker")
+            found |= {row["QuotaName"]: row["Value"] for row in listed if row["QuotaName"] in missing}
     return found
 
 

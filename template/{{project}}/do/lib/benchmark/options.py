@@ -12,20 +12,6 @@ MOST_CONNECTIONS = 512  # select() can watch 1,024 files
 OPEN_LOOP_CONNECTIONS = 128
 
 
-def add_target(arguments: ArgumentParser) -> None:
-    """What is measured: the same words as in do/test."""
-    what = arguments.add_mutually_exclusive_group()
-    what.add_argument("--url", metavar="URL", help="the server; default: http://127.0.0.1:PORT, with PORT of do/config")
-    what.add_argument("--serve", action="store_true", help="start do/serve on a free port and stop it afterwards")
-    what.add_argument(
-        "--endpoint",
-        nargs="?",
-        const="aws",
-        choices=("aws", "local"),
-        help="the endpoint in AWS, or the one that do/serve --sagemaker stands in for",
-    )
-
-
 def add_load(arguments: ArgumentParser, connections: list[int], seconds: float) -> None:
     """How it is loaded, and for how long."""
     numbers = " ".join(map(str, connections))

@@ -22,7 +22,7 @@ do/config. If nothing has changed, it does nothing. If the update fails, or an a
 and trips, it is rolled back, and the exit code is 1. Safe to re-run after an interruption.
 
 The plan says what it costs, as do/cost does. If that can be more than MAX_MONTHLY_COST, it asks first; without a
-terminal, with --json and with --dry-run it refuses.
+terminal, with --json, with --dry-run and if a policy sets the limit, it refuses.
 
 examples:
   do/deploy
