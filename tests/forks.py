@@ -129,17 +129,32 @@ def warm_up_boto3() -> None:
     for module in ("argparse", "boto3.s3.inject", "difflib", "httpcore", "httpx", "yaml"):
         importlib.import_module(module)
     share_what_botocore_keeps()
+    share_certificates()
     session = botocore.session.get_session()
     for service in SERVICES:
-        session.create_client(
+        client = session.create_client(
             service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
-        ).close()
+        )
+        _ = client.exceptions
+        client.close()
+
+
+def share_certificates() -> None:
+    """Let all clients of httpx have one context of TLS: to read the authorities takes 50 ms."""
+    import functools
+
+    import httpx._transports.default
+
+    transports: Any = httpx._transports.default
+    transports.create_ssl_context = functools.cache(transports.create_ssl_context)
+    httpx.HTTPTransport().close()
 
 
 def share_what_botocore_keeps() -> None:
-    """Let all sessions of botocore have the files, services and names of events that one session has found."""
+    """Let all sessions of botocore have the files, services, errors and names of events that one session has found."""
     import functools
 
+    import botocore.errorfactory
     import botocore.hooks
     import botocore.loaders
 
@@ -149,6 +164,9 @@ def share_what_botocore_keeps() -> None:
     services: Any = botocore.loaders.Loader
     listed = functools.cache(botocore.loaders.create_loader().list_available_services)
     services.list_available_services = lambda _, type_name: listed(type_name)
+    factory: Any = botocore.errorfactory.ClientExceptionsFactory
+    exceptions: dict[str, Any] = {}
+    factory.__init__ = lambda self: setattr(self, "_client_exceptions_cache", exceptions)
     events: Any = botocore.hooks.EventAliaser
     names: dict[str, str] = {}
     begin = events.__init__

@@ -319,6 +319,7 @@ def test_only_the_alarms_of_what_is_served_stay(aws: Account, deployed: Project)
     ("strategy", "policy"),
     [
         ("blue-green", {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}),
+        ("linear", {"Type": "LINEAR", "LinearStepSize": {"Type": "INSTANCE_COUNT", "Value": 1}}),
         ("rolling", {"Type": "CAPACITY_PERCENT", "Value": 50}),
     ],
 )
@@ -681,6 +682,7 @@ def test_a_role_that_sagemaker_can_not_take_is_refused(
     [
         ({"MIN_INSTANCES": "3", "MAX_INSTANCES": "1"}, "MAX_INSTANCES=1 is less than MIN_INSTANCES=3: "),
         ({"DEPLOYMENT_STRATEGY": "rolling"}, "DEPLOYMENT_STRATEGY=rolling needs two instances: "),
+        ({"DEPLOYMENT_STRATEGY": "linear"}, "DEPLOYMENT_STRATEGY=linear needs two instances: "),
         ({"VPC_SUBNETS": "subnet-1"}, "VPC_SUBNETS needs a security group: "),
         ({"DATA_CAPTURE_PERCENT": "5"}, "DATA_CAPTURE_PERCENT needs a place in S3: "),
         ({"ROLE_ARN": "arn:aws-cn:iam::123456789012:role/r"}, "ROLE_ARN is in the partition aws-cn, but "),

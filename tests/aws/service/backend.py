@@ -14,10 +14,12 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from tests.aws.service.protocols import Answer, Request
+from tests.forks import share_what_botocore_keeps
 
 # by an IP address, because botocore puts buckets into the path then, not into the name of the host
 URL = "http://127.0.0.1"
 
+share_what_botocore_keeps()
 # moto lists a folder of 200 for each request
 moto.backends.list_of_moto_modules = cache(lambda list_all=moto.backends.list_of_moto_modules: [*list_all()])
 _application = DomainDispatcherApplication(create_backend_app)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.aws.service import components, serverless
+from tests.aws.service import components, guardrails, serverless
 from tests.aws.service.partitions import partition
 from tests.aws.service.protocols import Call, ServiceError
 
@@ -145,6 +145,9 @@ class Region:
             raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
         old = endpoint.config
         serverless.require_updatable(self._config(old), self._config(config), call.parameters)
+        guardrails.require_valid(
+            self._config(config)["ProductionVariants"][0], call.parameters.get("DeploymentConfig") or {}
+        )
         ending = self._ended_by_an_alarm(call, name, config, old) or self._shared.ending
         steps = [self._step("Updating", old), self._step("Updating", old)]
         if ending.status == "RolledBack":

@@ -133,8 +133,8 @@ def _of_instances(values: Mapping[str, str], local_disks: Collection[str]) -> It
         yield "MAX_INSTANCES=0 leaves nobody to answer: set MAX_INSTANCES 1, or more"
     if most < least:
         yield f"MAX_INSTANCES={most} is less than MIN_INSTANCES={least}: set MAX_INSTANCES {least}, or more"
-    if values.get("DEPLOYMENT_STRATEGY") == "rolling" and least < 2:
-        yield "DEPLOYMENT_STRATEGY=rolling needs two instances: set MIN_INSTANCES 2, or take blue-green"
+    if (strategy := values.get("DEPLOYMENT_STRATEGY")) in ("linear", "rolling") and least < 2:
+        yield f"DEPLOYMENT_STRATEGY={strategy} needs two instances: set MIN_INSTANCES 2, or take blue-green"
     # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
     instance_type, size = values["INSTANCE_TYPE"], values["VOLUME_SIZE_GB"]
     if instance_type in local_disks and size != "0":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from lib import config
@@ -10,6 +11,7 @@ from lib import config
 Parameters = dict[str, Any]
 
 WATCH_SECONDS = 300  # how long the alarms watch the new instances before the old ones go, or the next batch begins
+STEPS = 4  # in which linear moves the requests: each may be 10 to 50 % of the instances
 KEEP_SECONDS = 60  # how long the old instances stay after that
 LONGEST = 28800  # the API's limits, in seconds
 SHORTEST = 600
@@ -39,17 +41,18 @@ def parameters(
 
 
 def longest() -> int:
-    """The seconds that an update may take: two batches that start and are watched, and half an hour besides."""
+    """The seconds that an update may take: two batches that start, all that is watched, and half an hour besides."""
     configuration = config.load()
-    batch = int(configuration["STARTUP_TIMEOUT"]) + int(configuration["DOWNLOAD_TIMEOUT"]) + WATCH_SECONDS
-    return max(SHORTEST, min(2 * batch + KEEP_SECONDS + 1800, LONGEST))
+    batch = int(configuration["STARTUP_TIMEOUT"]) + int(configuration["DOWNLOAD_TIMEOUT"])
+    watched = STEPS if configuration["DEPLOYMENT_STRATEGY"] == "linear" else 2
+    return max(SHORTEST, min(2 * batch + watched * WATCH_SECONDS + KEEP_SECONDS + 1800, LONGEST))
 
 
 def instances_at_once(present: int, new: int) -> int:
-    """How many instances there are during an update: with blue/green, the old ones beside the new ones."""
-    if not present or config.load()["DEPLOYMENT_STRATEGY"] == "blue-green":
-        return present + new
-    return present + (new + 1) // 2
+    """How many instances there are during an update: all old ones beside the new ones, or with rolling half of them."""
+    if present and config.load()["DEPLOYMENT_STRATEGY"] == "rolling":
+        return present + (new + 1) // 2
+    return present + new
 
 
 def _deployment(instances: int, alarms: Sequence[str]) -> Parameters:
@@ -66,16 +69,23 @@ def _deployment(instances: int, alarms: Sequence[str]) -> Parameters:
 
 
 def _blue_green(instances: int, watch_seconds: int) -> Parameters:
-    """All requests at once to the new instances if there is one, or nobody watches; else some to one of them first."""
+    """All requests at once to the new instances if there is one, or nobody watches; else some of them first."""
     routing: Parameters = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": watch_seconds}
     if instances > 1 and watch_seconds:
-        routing |= {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}
+        routing |= _first_requests(instances)
     policy = {
         "TrafficRoutingConfiguration": routing,
         "TerminationWaitInSeconds": KEEP_SECONDS,
         "MaximumExecutionTimeoutInSeconds": longest(),
     }
     return {"BlueGreenUpdatePolicy": policy}
+
+
+def _first_requests(instances: int) -> Parameters:
+    """How many requests move at first, as those of so many instances: in equal steps, or one's as a canary."""
+    if config.load()["DEPLOYMENT_STRATEGY"] == "linear":
+        return {"Type": "LINEAR", "LinearStepSize": {"Type": "INSTANCE_COUNT", "Value": ceil(instances / STEPS)}}
+    return {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}
 
 
 def _rolling(watch_seconds: int) -> Parameters:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import urllib.parse
 from pathlib import Path
 
-import yaml
-
 from lib.aws.client import AwsClient
+from lib.aws.tables import read_table
 
 TABLE = Path(__file__).with_name("console.yml")
 
 
 def link(aws: AwsClient, kind: str, name: str) -> str:
     """The page of something of this kind; empty if there is none, or in a partition whose console isn't known."""
-    table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    table = read_table(TABLE)
     host, page = table["hosts"].get(aws.identity.partition), table["pages"].get(kind)
     if not host or not page:
         return ""

@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from lib.aws import waiting
 from lib.aws.errors import AwsError
+from lib.aws.tables import read_table
 from lib.cli import say
 
 Answer = TypeVar("Answer")
@@ -50,4 +49,4 @@ def _row(call: str, error: AwsError) -> dict[str, Any] | None:
 
 @cache
 def _table() -> list[dict[str, Any]]:
-    return list(yaml.safe_load(TABLE.read_text(encoding="utf-8")))
+    return list(read_table(TABLE))

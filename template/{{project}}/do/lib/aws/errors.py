@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import config
 from lib.aws.redaction import redacted
+from lib.aws.tables import read_table
 from lib.cli import ROOT, ExitCode, VerbError
 
 TABLE = Path(__file__).with_name("errors.yml")
@@ -96,4 +96,4 @@ def _remedy(call: str, text: str) -> str:
 
 @lru_cache
 def _table() -> list[dict[str, Any]]:
-    return list(yaml.safe_load(TABLE.read_text(encoding="utf-8")))
+    return list(read_table(TABLE))

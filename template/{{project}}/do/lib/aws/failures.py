@@ -8,9 +8,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
-
 from lib.aws.redaction import redacted
+from lib.aws.tables import read_table
 from lib.local import server
 from lib.target import capacity, presence
 
@@ -27,7 +26,7 @@ def explained(reason: str, log_lines: Sequence[str]) -> str:
     A reason that names the cause wins; then what the server said when it ended, the log's first known line or error,
     and what the reason hints at.
     """
-    table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    table = read_table(TABLE)
     said = redacted(" ".join(reason.split())).rstrip(".") or "SageMaker gives no reason"
     lines = [server.message_of(line) for line in log_lines if line.strip()]
     own = _own_reason(lines)

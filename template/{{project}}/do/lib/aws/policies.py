@@ -9,11 +9,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
-
 from lib import config, target
 from lib.aws import model_data, names, requests
 from lib.aws.client import AwsClient
+from lib.aws.tables import read_table
 from lib.cli import ROOT, ExitCode, VerbError
 from lib.image import images
 
@@ -89,7 +88,7 @@ def iam_arn(aws: AwsClient, name: str) -> str:
 
 def table() -> dict[str, Any]:
     """roles.yml, with the policies that the target's own roles.yml adds to its rows."""
-    rows, added = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (TABLE, TARGETS_TABLE))
+    rows, added = (read_table(path) for path in (TABLE, TARGETS_TABLE))
     return {
         purpose: {**row, "policies": {**row["policies"], **added.get(purpose, {})}} for purpose, row in rows.items()
     }

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lib.aws import names
 from lib.aws.client import AwsClient
 from lib.aws.image_platform import DOCKER_MANIFEST
+from lib.aws.tables import read_table
 
 TABLE = Path(__file__).with_name("repository.yml")
 
@@ -62,7 +61,7 @@ def tag_free(aws: AwsClient, tag: str) -> Iterator[None]:
 def ensure(aws: AwsClient) -> str:
     """The repository as docker names it, made or brought up to date first. Raises VerbError for somebody else's."""
     name = names.project()
-    wanted = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    wanted = read_table(TABLE)
     lifecycle = wanted.pop("lifecycle")
     found = aws.find("ecr", "DescribeRepositories", repositoryNames=[name])
     if found:

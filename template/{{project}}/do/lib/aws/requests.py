@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lib import config, target
 from lib.aws import names
 from lib.aws.client import AwsClient
+from lib.aws.tables import read_table
 from lib.target import capacity
 from lib.target import endpoint_config as target_config
 
@@ -66,7 +65,7 @@ def alarms(config_name: str) -> list[Parameters]:
         {"Name": "EndpointConfigName", "Value": config_name},
     ]
     kind = config.load()["MODEL_KIND"]
-    rows = yaml.safe_load(ALARMS.read_text(encoding="utf-8"))
+    rows = read_table(ALARMS)
     return [
         {
             "AlarmName": names.alarm(config_name, what),

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lib import config
 from lib.aws import names, waking
+from lib.aws.tables import read_table
 
 TABLE = Path(__file__).with_name("scaling.yml")
 
@@ -35,4 +34,4 @@ def alarms(policies: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _table() -> dict[str, Any]:
-    return dict(yaml.safe_load(TABLE.read_text(encoding="utf-8")))
+    return dict(read_table(TABLE))
