@@ -16,6 +16,7 @@ import pytest
 
 from extensions import document_verbs
 from tests.aws import documents as applied
+from tests.aws import replays
 from tests.aws.runtime import Runtime
 from tests.aws.service import backend
 from tests.aws.service.account import REGION, SECRET_KEY, Account
@@ -41,6 +42,8 @@ OWN_VARIABLES = ("AWS_", "DO_", "MCC_", "BOTO_")
 REQUIREMENTS = Path(__file__).parents[2] / "template" / "{{project}}" / "do" / "requirements.txt"
 # what stands in for docker: it notes its arguments and answers, and pushes into the account of the test
 DOCKER = Path(__file__).with_name("stand_in_docker.py")
+
+images: dict[str, str] = {}  # what do/build calls the images of projects in these states
 
 
 @dataclass
@@ -216,7 +219,7 @@ def tags_of(name: str, project_id: str = PROJECT_ID) -> list[dict[str, str]]:
 @contextmanager
 def in_service(project: Project, runtime: Runtime) -> Iterator[None]:
     """Let the endpoint of a project with the sample's model be InService, and answer as this runtime does."""
-    assert project.verb("deploy").returncode == 0
+    replays.bring(project, "deploy")
     train(project.path)
     with running(runtime) as url:
         project.variables["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = url
@@ -225,7 +228,10 @@ def in_service(project: Project, runtime: Runtime) -> Iterator[None]:
 
 def push(project: Project, aws: Account, architecture: str = "amd64") -> str:
     """Put the image of the project as it is now into ECR, as do/push does; its digest."""
-    repository, _, tag = project.verb("build", "--dry-run").stdout.split()[2].partition(":")
+    state = replays.state_of(project)
+    if state not in images:
+        images[state] = project.verb("build", "--dry-run").stdout.split()[2]
+    repository, _, tag = images[state].partition(":")
     ecr = aws.client("ecr", project.region)
     with suppress(ecr.exceptions.RepositoryAlreadyExistsException):
         ecr.create_repository(repositoryName=repository, tags=tags_of(repository))

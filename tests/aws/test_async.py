@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.aws.conftest import REQUIREMENTS, Make, Project, push
+from tests.aws.replays import bring
 from tests.aws.runtime import Listening
 from tests.aws.service.account import Account
 from tests.aws.test_clean import has
@@ -37,7 +38,7 @@ def project(make: Make, aws: Account) -> Project:
 @pytest.fixture
 def deployed(project: Project, aws: Account) -> Project:
     """One whose endpoint is InService."""
-    succeed(project, "deploy")
+    bring(project, "deploy")
     aws.asynchronous.container = RightServer()
     return project
 
@@ -102,7 +103,7 @@ def test_topics_and_the_number_of_requests_at_once_are_settings(aws: Account, pr
 
 def test_a_second_deployment_changes_nothing(aws: Account, project: Project) -> None:
     project.set(MIN_INSTANCES="0", MAX_INSTANCES="2")
-    succeed(project, "deploy")
+    bring(project, "deploy")
     aws.calls.clear()
 
     assert "nothing to change" in succeed(project, "deploy")
@@ -120,7 +121,7 @@ def test_an_update_is_watched_for_errors_and_not_for_slow_answers(aws: Account, 
 def test_a_real_time_endpoint_is_not_turned_into_an_asynchronous_one(
     aws: Account, make: Make, project: Project
 ) -> None:
-    succeed(project, "deploy")
+    bring(project, "deploy")
     other = make("other", deploy_target="realtime", project_name="my-model")  # whose image is the same
 
     line = refusal(other.verb("deploy"), 3)
@@ -218,7 +219,7 @@ def test_an_endpoint_that_may_sleep_is_woken_by_the_first_request(aws: Account, 
 
 def test_an_endpoint_that_always_has_an_instance_needs_no_alarm_to_wake_it(aws: Account, project: Project) -> None:
     project.set(MIN_INSTANCES="0", MAX_INSTANCES="2")
-    succeed(project, "deploy")
+    bring(project, "deploy")
     project.set(MIN_INSTANCES="1")
 
     succeed(project, "deploy")
@@ -309,7 +310,7 @@ def test_a_language_model_is_asked_for_its_whole_answer_at_once(make: Make, aws:
 
 def test_nothing_stays(aws: Account, project: Project) -> None:
     project.set(MIN_INSTANCES="0", MAX_INSTANCES="2")
-    succeed(project, "deploy")
+    bring(project, "deploy")
     aws.asynchronous.container = RightServer()
     succeed(project, "invoke", "--endpoint", "--file", "-", stdin=ROWS)
     assert "alarm" in succeed(project, "status")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.aws.conftest import Make, Project, push
+from tests.aws.replays import bring
 from tests.aws.service.account import Account
 from tests.aws.test_clean import has
 from tests.verbs.conftest import refusal
@@ -29,7 +30,7 @@ def project(make: Make, aws: Account) -> Project:
 @pytest.fixture
 def deployed(project: Project, aws: Account) -> Project:
     """One whose model is created."""
-    succeed(project, "deploy")
+    bring(project, "deploy")
     aws.transforms.container = RightServer()
     return project
 

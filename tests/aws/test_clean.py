@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.aws.conftest import Make, Project, push, tags_of
+from tests.aws.replays import bring
 from tests.aws.service.account import REGION, Account
 from tests.exhaustive import exhaustive
 from tests.verbs.conftest import refusal
@@ -28,7 +29,7 @@ def deployed(pushed: Project) -> Project:
     """A project with two configurations, alarms and autoscaling."""
     for maximum in ("2", "3"):
         pushed.set(MAX_INSTANCES=maximum, STARTUP_TIMEOUT=f"{maximum}00")
-        assert pushed.verb("deploy").returncode == 0
+        bring(pushed, "deploy")
     return pushed
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.aws.conftest import Make, Project, push
+from tests.aws.replays import bring
 from tests.aws.runtime import ComponentRuntime
 from tests.aws.service.account import Account
 from tests.aws.test_clean import has
@@ -30,7 +31,7 @@ def project(make: Make, aws: Account) -> Project:
 @pytest.fixture
 def deployed(project: Project) -> Project:
     """One whose component is InService."""
-    succeed(project, "deploy")
+    bring(project, "deploy")
     return project
 
 
@@ -213,7 +214,7 @@ def test_an_endpoint_with_a_component_is_not_turned_into_a_real_time_one(
 
 def test_the_first_request_to_a_component_that_sleeps_waits_for_a_copy(aws: Account, project: Project) -> None:
     project.set(**ASLEEP)
-    succeed(project, "deploy")
+    bring(project, "deploy")
     follow, wake = aws.called("application-autoscaling:PutScalingPolicy")
     assert follow["ResourceId"] == "inference-component/my-model"
     assert wake["StepScalingPolicyConfiguration"]["MetricAggregationType"] == "Maximum"
@@ -238,7 +239,7 @@ def test_status_and_logs_are_those_of_the_component(aws: Account, deployed: Proj
 
 def test_the_component_goes_before_its_endpoint_and_nothing_stays(aws: Account, project: Project) -> None:
     project.set(**ASLEEP)
-    succeed(project, "deploy")
+    bring(project, "deploy")
     aws.calls.clear()
 
     succeed(project, "clean", "--all", "--yes")

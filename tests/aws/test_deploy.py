@@ -11,6 +11,7 @@ import pytest
 
 from tests.aws.conftest import Done, Make, Project, push, tags_of
 from tests.aws.documents import ADMINISTRATOR
+from tests.aws.replays import bring
 from tests.aws.service.account import Account
 from tests.verbs.conftest import refusal
 
@@ -24,7 +25,7 @@ TRUST = {
 @pytest.fixture
 def deployed(pushed: Project, aws: Account) -> Project:
     """A project whose endpoint is InService."""
-    expect_success(pushed.verb("deploy"))
+    bring(pushed, "deploy")
     aws.calls.clear()
     return pushed
 
@@ -327,7 +328,7 @@ def test_several_instances_are_replaced_bit_by_bit(
     aws: Account, pushed: Project, strategy: str, policy: dict[str, Any]
 ) -> None:
     pushed.set(MIN_INSTANCES="2", MAX_INSTANCES="2", DEPLOYMENT_STRATEGY=strategy)
-    expect_success(pushed.verb("deploy"))
+    bring(pushed, "deploy")
     pushed.set(STARTUP_TIMEOUT="700")
 
     expect_success(pushed.verb("deploy"))
@@ -342,7 +343,7 @@ def test_several_instances_are_replaced_bit_by_bit(
 
 def test_an_update_leaves_the_number_of_instances_to_autoscaling(aws: Account, pushed: Project) -> None:
     pushed.set(MAX_INSTANCES="3")
-    expect_success(pushed.verb("deploy"))
+    bring(pushed, "deploy")
     pushed.set(STARTUP_TIMEOUT="700")
 
     expect_success(pushed.verb("deploy"))
@@ -354,7 +355,7 @@ def test_an_update_leaves_the_number_of_instances_to_autoscaling(aws: Account, p
 
 def test_autoscaling_ends_before_the_update_that_does_without(aws: Account, pushed: Project) -> None:
     pushed.set(MAX_INSTANCES="3")
-    expect_success(pushed.verb("deploy"))
+    bring(pushed, "deploy")
     pushed.set(MIN_INSTANCES="3")
     aws.calls.clear()
 
@@ -711,7 +712,7 @@ def test_types_with_a_disk_of_their_own_take_neither_a_volume_nor_a_key(
 
 
 def test_an_endpoint_of_the_same_name_that_is_not_the_projects_is_left_alone(aws: Account, pushed: Project) -> None:
-    expect_success(pushed.verb("deploy"))
+    bring(pushed, "deploy")
     (tags,) = (tags for arn, tags in aws.endpoints.tags.items() if arn.endswith(":endpoint/my-model"))
     tags["mcc-template:project"] = "somebody-elses"
     pushed.set(STARTUP_TIMEOUT="700")

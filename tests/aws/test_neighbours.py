@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.aws.conftest import Make, Project
+from tests.aws.replays import bring
 from tests.aws.service.account import Account
 from tests.aws.test_clean import add_the_rest, has, without_ages
 from tests.aws.test_deploy import expect_success
@@ -20,9 +21,9 @@ EVERYTHING = ["endpoint", "registry", "build", "images", "bucket", "logs"]
 @pytest.fixture
 def first(pushed: Project, aws: Account) -> Project:
     """A project that has something of every kind in the account."""
-    expect_success(pushed.verb("deploy"))
+    bring(pushed, "deploy")
     pushed.set(STARTUP_TIMEOUT="700")
-    expect_success(pushed.verb("deploy"))
+    bring(pushed, "deploy")
     add_the_rest(aws, "my-model")
     return pushed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.aws.conftest import Project
+from tests.aws.replays import bring
 from tests.aws.service.account import Account
 from tests.verbs.conftest import refusal
 
@@ -12,9 +13,9 @@ from tests.verbs.conftest import refusal
 @pytest.fixture
 def updated(pushed: Project, aws: Account) -> Project:
     """A project whose endpoint has been updated once."""
-    assert pushed.verb("deploy").returncode == 0
+    bring(pushed, "deploy")
     pushed.set(STARTUP_TIMEOUT="700")
-    assert pushed.verb("deploy").returncode == 0
+    bring(pushed, "deploy")
     return pushed
 
 
@@ -70,7 +71,7 @@ def test_the_next_deployment_brings_the_project_as_it_is(aws: Account, updated: 
 
 
 def test_an_update_that_was_killed_is_remembered(aws: Account, pushed: Project) -> None:
-    pushed.verb("deploy")
+    bring(pushed, "deploy")
     pushed.set(STARTUP_TIMEOUT="700")
     running = pushed.start("deploy")
     aws.after("sagemaker:UpdateEndpoint", lambda call: running.kill())
@@ -92,7 +93,7 @@ def test_a_dry_run_shows_the_update_and_makes_none(aws: Account, updated: Projec
 
 
 def test_nothing_before_the_first_configuration_is_said_in_one_line(aws: Account, pushed: Project) -> None:
-    pushed.verb("deploy")
+    bring(pushed, "deploy")
 
     line = refusal(pushed.verb("rollback"), 5)
 
@@ -104,9 +105,9 @@ def test_no_endpoint_is_said_in_one_line(project: Project) -> None:
 
 
 def test_a_configuration_of_one_instance_is_gone_back_to_at_once(aws: Account, pushed: Project) -> None:
-    pushed.verb("deploy")
+    bring(pushed, "deploy")
     pushed.set(MIN_INSTANCES="2", MAX_INSTANCES="2", DEPLOYMENT_STRATEGY="rolling")
-    pushed.verb("deploy")
+    bring(pushed, "deploy")
 
     assert pushed.verb("rollback").returncode == 0
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.aws.conftest import Make, Project, push
+from tests.aws.replays import bring
 from tests.aws.runtime import Runtime
 from tests.aws.service.account import Account
 from tests.aws.service.serverless import DIMENSION
@@ -59,10 +60,10 @@ def test_memory_and_concurrency_are_settings_and_nothing_is_asked_of_instances(a
 def test_an_update_is_neither_watched_nor_shifted_and_can_be_taken_back_and_removed(
     aws: Account, project: Project
 ) -> None:
-    succeed(project, "deploy")
+    bring(project, "deploy")
     project.set(MEMORY_SIZE_MB="1024")
 
-    succeed(project, "deploy")
+    bring(project, "deploy")
 
     assert {*aws.called("sagemaker:UpdateEndpoint")[-1]} == {"EndpointName", "EndpointConfigName"}
     assert aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
@@ -91,7 +92,7 @@ def test_ready_containers_follow_the_load_and_no_longer_once_their_number_is_fix
     aws: Account, project: Project
 ) -> None:
     project.set(PROVISIONED_CONCURRENCY="1", MAX_PROVISIONED_CONCURRENCY="4")
-    succeed(project, "deploy")
+    bring(project, "deploy")
 
     assert created(aws)["ProductionVariants"][0]["ServerlessConfig"]["ProvisionedConcurrency"] == 1
     (target,) = aws.called("application-autoscaling:RegisterScalableTarget")
@@ -178,7 +179,7 @@ def test_an_endpoint_with_instances_is_not_turned_into_a_serverless_one(aws: Acc
 
 def test_a_serverless_endpoint_becomes_a_real_time_one_but_not_back(aws: Account, make: Make, project: Project) -> None:
     project.set(PROVISIONED_CONCURRENCY="1", MAX_PROVISIONED_CONCURRENCY="4")
-    succeed(project, "deploy")
+    bring(project, "deploy")
     other = make("other", deploy_target="realtime", project_name="my-model")  # whose image is the same
 
     succeed(other, "deploy")
@@ -204,7 +205,7 @@ def test_a_request_is_answered_and_one_of_more_than_4_MB_is_not_sent(project: Pr
 
 @exhaustive
 def test_the_contract_is_checked_with_bodies_of_at_most_4_MB(aws: Account, project: Project) -> None:
-    succeed(project, "deploy")
+    bring(project, "deploy")
     train(project.path)
     runtime = Runtime(RightServer())
     with running(runtime) as url:
@@ -216,7 +217,7 @@ def test_the_contract_is_checked_with_bodies_of_at_most_4_MB(aws: Account, proje
 
 @exhaustive
 def test_the_log_is_that_of_the_endpoint(aws: Account, project: Project) -> None:
-    succeed(project, "deploy")
+    bring(project, "deploy")
     aws.write_log("/aws/sagemaker/Endpoints/my-model", "main/containers", ["hello"])
 
     assert "hello" in succeed(project, "logs", "--endpoint")

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.aws.conftest import Make, Project, push
+from tests.aws.replays import bring
 from tests.aws.service.account import Account
 
 
@@ -18,7 +19,7 @@ def test_an_empty_account_has_nothing(project: Project) -> None:
 
 def test_all_that_was_deployed_is_shown_with_its_state_its_age_and_its_page(aws: Account, pushed: Project) -> None:
     pushed.set(MIN_INSTANCES="2", MAX_INSTANCES="3")
-    pushed.verb("deploy")
+    bring(pushed, "deploy")
 
     done = pushed.verb("status", "--json")
 
@@ -42,7 +43,7 @@ def test_all_that_was_deployed_is_shown_with_its_state_its_age_and_its_page(aws:
 
 
 def test_a_line_each_says_the_same_to_people(pushed: Project) -> None:
-    pushed.verb("deploy")
+    bring(pushed, "deploy")
 
     lines = pushed.verb("status").stdout.splitlines()
 

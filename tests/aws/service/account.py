@@ -51,6 +51,7 @@ class Account:
 
     url: str  # what the verbs take for AWS
     calls: list[Call] = field(default_factory=list)
+    answered: list[tuple[Request, int]] = field(default_factory=list)  # with the statuses of the answers
     wrong: list[str] = field(default_factory=list)  # requests that AWS would not understand
     caller: Caller = field(default_factory=Caller)  # who runs the verbs
 
@@ -163,6 +164,11 @@ class Account:
 
     def respond(self, request: Request) -> Answer:
         """The answer to a request of a verb."""
+        answer = self._respond(request)
+        self.answered.append((request, answer.status))
+        return answer
+
+    def _respond(self, request: Request) -> Answer:
         if request.path.startswith(layers.PATH):
             return self.layers.download(request)
         try:
