@@ -9,7 +9,7 @@ ONLY ?= tests
 # xdist 3.8 ends with an error of its own where it replaces a worker that has crashed
 PYTEST = $(BIN)/pytest --numprocesses=auto --max-worker-restart=0 --no-loadscope-reorder $(addprefix --ignore=tests/,containers real_engines)
 
-.PHONY: help demo demo-llm test test-exhaustive test-engines test-containers test-all fuzz lint format bench bench-check bench-soak bench-fleet catalog requirements generate goldens docs release clean
+.PHONY: help demo demo-llm test test-exhaustive test-engines test-containers test-all fuzz lint format bench bench-check bench-soak bench-fleet catalog requirements generate goldens docs docs-serve release clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -73,7 +73,10 @@ goldens: .venv/ready  ## write what the examples render to, for review with git 
 	$(BIN)/python -m tests.renders.goldens
 
 docs: .venv/ready  ## build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-serve: .venv/ready  ## show the documentation at http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 release: .venv/ready  ## tag a release: make release VERSION=1.2.0
 	@$(BIN)/python -m scripts.release $(VERSION)

@@ -29,6 +29,7 @@ from extensions.combinations import (
     outcomes_of,
     values,
 )
+from extensions.document_questions import render
 from extensions.offers import DEAREST
 from extensions.patterns import PATTERNS
 from extensions.policy import KEYS, PLAIN_TEXT, RULES
@@ -127,7 +128,7 @@ def setting_form(row: Json) -> Json:
 
 def policy_schema() -> Json:
     """The schema of an organization's policy."""
-    rules = {name: {"description": " ".join(ASKED[name]["help"].split()), "$ref": "#/$defs/rule"} for name in ASKED}
+    rules = {name: {"description": asks(name), "$ref": "#/$defs/rule"} for name in ASKED}
     settings = {name: {"description": row["what"], "$ref": "#/$defs/rule"} for name, row in OWN_SETTINGS.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -154,7 +155,12 @@ def policy_schema() -> Json:
 
 def described(name: str, accepted: list[Any]) -> Json:
     """What an editor shows of a question, and the values that it takes in any combination."""
-    return {"description": " ".join(ASKED[name]["help"].split()), **value_schema(name, accepted)}
+    return {"description": asks(name), **value_schema(name, accepted)}
+
+
+def asks(name: str) -> str:
+    """What a question asks, in one line."""
+    return " ".join(render(ASKED[name]["help"]).split())
 
 
 def value_schema(name: str, accepted: list[Any]) -> Json:

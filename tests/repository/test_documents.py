@@ -52,10 +52,11 @@ def test_the_documented_line_names_the_package_that_the_template_needs() -> None
         assert line in (ROOT / name).read_text()
 
 
-def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
-    built = tool("mkdocs", "build", "--strict", "--site-dir", tmp_path / "site", folder=ROOT)
+def test_every_page_of_the_site_is_built_without_a_warning(site: Path) -> None:
+    pages = [page.relative_to(ROOT / "docs").with_suffix("") for page in (ROOT / "docs").rglob("*.md")]
 
-    assert built.returncode == 0, built.stderr
+    built = [page.parent if page.name == "index" else page for page in pages]
+    assert [str(page) for page in built if not (site / page / "index.html").exists()] == []
 
 
 def test_every_bug_of_the_predecessor_has_a_test_that_is_there() -> None:
