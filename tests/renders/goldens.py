@@ -68,16 +68,20 @@ def reviewed_files(example: str) -> dict[str, str]:
     return {name: file.read_text() for name, file in kept.items() if file.exists()}
 
 
+def render(answers: Answers, folder: Path) -> Path:
+    """The project of these answers in a folder, by the template as it is, also where that isn't committed."""
+    template, project = folder / "template", folder / "project"
+    template.mkdir()
+    for part in TEMPLATE_PARTS:
+        copy_part(ROOT / part, template / part)
+    copier.run_copy(str(template), project, answers, defaults=True, quiet=True, unsafe=True, skip_tasks=True)
+    return project
+
+
 def write(example: str, answers: Answers) -> None:
     """Keep what an example renders to."""
     with tempfile.TemporaryDirectory() as folder:
-        # without git, so that edits count that aren't committed
-        template, project = Path(folder, "template"), Path(folder, "project")
-        template.mkdir()
-        for part in TEMPLATE_PARTS:
-            copy_part(ROOT / part, template / part)
-        copier.run_copy(str(template), project, answers, defaults=True, quiet=True, unsafe=True, skip_tasks=True)
-        for name, text in rendered_files(project).items():
+        for name, text in rendered_files(render(answers, Path(folder))).items():
             file = REVIEWED / example / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import shutil
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from scripts import builder
 from tests.conftest import ROOT
 from tests.programs import tool
+from tests.repository.conftest import OpenPage
 from tests.repository.test_answers_schema import SAMPLES, is_valid
-
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-
-# a start without requests to its makers' hosts
-OPTIONS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture(scope="module")
-def url(site: Path) -> Iterator[str]:
-    """Where the site is served."""
-    serve = functools.partial(SilentHandler, directory=str(site))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-class SilentHandler(SimpleHTTPRequestHandler):
-    """Serves files, and writes no log."""
-
-    def log_message(self, *_: Any) -> None:
-        """Write nothing."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
-    """The builder, as it opens. The test fails where the page asks another host for anything, or its script fails."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    asked: list[str] = []
-    failed: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: failed.append(str(error)))
-    page.goto(f"{url}/builder/")
-    yield page
-    context.close()
-    assert [target for target in asked if not target.startswith((url, "data:"))] == []
-    assert failed == []
+def page(open_page: OpenPage) -> Page:
+    """The builder, as it opens."""
+    return open_page("builder")
 
 
 def answers_on(page: Page) -> Any:
