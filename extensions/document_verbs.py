@@ -104,7 +104,7 @@ def page(verb: str, usage: str) -> str:
     lines = [f"# do/{verb}", "", "```", usage, "```", ""]
     if not requests:
         return "\n".join([*lines, "It asks nothing of AWS.", ""])
-    lines += ["## What it asks of AWS", "", "Each request needs the permission of its name, if no other is given."]
+    lines += ["## AWS calls and permissions", "", "Unless another one is given, the permission has the name of the call."]
     lines += ["", "| request | on | policy |", "| --- | --- | --- |"]
     for request, resource in requests.items():
         permission = "" if action(request) == request else f" (permission `{action(request)}`)"

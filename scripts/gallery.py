@@ -41,7 +41,7 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
     return files
 
 
-@cache  # mkdocs serve builds the site anew for each change of a page
+@cache  # mkdocs serve builds the site again for each change of a page
 def data() -> str:
     """The projects as JSON: for each the digest of each file, and the text of each digest."""
     speed_up(COMPILED)
