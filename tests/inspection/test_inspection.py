@@ -36,6 +36,7 @@ FOUND: dict[str, tuple[str, str, str, dict[str, str], int]] = {
     "sklearn-1.9.joblib": ("sklearn", "joblib", "1.9.1", TABLE, 2),
     "sklearn-1.9.zlib.joblib": ("sklearn", "joblib", "1.9.1", TABLE, 2),
     "sklearn-1.9.boosting.pkl": ("sklearn", "pkl", "1.9.1", MATRIX, 2),
+    "skops-0.16.skops": ("sklearn", "joblib", "1.9.1", TABLE, 0),
     "xgboost-3.4.json": ("xgboost", "json", "3.4.1", TYPED, 0),
     "xgboost-3.4.ubj": ("xgboost", "ubj", "3.4.1", TYPED, 0),
     "catboost-1.2.cbm": ("catboost", "cbm", "1.2.10", MATRIX, 0),
@@ -169,6 +170,34 @@ def test_modules_that_loading_needs_are_named(tmp_path: Path) -> None:
 
     assert found.modules == ("my_features", "sklearn")
     assert found.own_classes == ("Twice",)
+
+
+def test_what_is_packed_as_only_a_package_can_unpack_it_needs_that_package(tmp_path: Path) -> None:
+    (tmp_path / "model.joblib").write_bytes(b"\x04\x22\x4d\x18\x40\x40\xc0")  # lz4's
+
+    assert "skops" in look_at(MODELS / "skops-0.16.skops").modules
+    assert look_at(tmp_path / "model.joblib").modules == ("joblib", "lz4")
+
+
+DUMPS = [
+    (b'[\n  { "nodeid": 0, "depth": 0, "split": "f1"', "XGBoost"),
+    (b'{"name": "tree", "version": "v4", "num_class": 1', "LightGBM"),
+]
+
+
+@pytest.mark.parametrize(("begin", "library"), DUMPS)
+def test_a_dump_that_no_library_loads_is_said_to_be_one(begin: bytes, library: str, tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_bytes(begin)
+
+    with pytest.raises(inspected.Unreadable, match=rf"dump_model writes, which {library} can't load.*save_model"):
+        look_at(tmp_path / "model.json")
+
+
+def test_a_page_about_a_build_is_no_version(tmp_path: Path) -> None:
+    content = (MODELS / "skl2onnx-1.20.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(content.replace(b"1.20.0", b"Git in"))
+
+    assert look_at(tmp_path / "model.onnx").version == ""
 
 
 @pytest.mark.parametrize(

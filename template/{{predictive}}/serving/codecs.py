@@ -42,7 +42,7 @@ class RowFormat:
     shape: tuple[int, ...]
     names: tuple[str, ...] = ()
     kinds: tuple[str | None, ...] = ()
-    categories: tuple[tuple[Any, ...], ...] = ()  # of each column, for the description of the interface
+    categories: tuple[tuple[Any, ...], ...] = ()  # of each column, as far as they are known; None: it may be missing
 
     def __str__(self) -> str:
         if len(self.shape) != 1:

@@ -91,7 +91,8 @@ def _row(row_format: RowFormat | None, gaps: bool, example: Any) -> Schema | Non
 def _value(kind: str | None, categories: tuple[Any, ...], gaps: bool) -> Schema:
     types = [*TYPES[kind], "null"] if gaps else TYPES[kind]
     schema: Schema = {"type": types[0] if len(types) == 1 else types}
-    return {**schema, "examples": list(categories[:MOST_CATEGORIES])} if categories else schema
+    known = [category for category in categories if category is not None]
+    return {**schema, "examples": known[:MOST_CATEGORIES]} if known else schema
 
 
 def _nested(shape: tuple[int, ...], value: Schema) -> Schema:

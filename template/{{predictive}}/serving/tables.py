@@ -251,7 +251,7 @@ def _csv_rows(body: bytes, row_format: RowFormat | None) -> list[list[Any]]:
     widths = {len(row) for row in cells}
     if len(widths) > 1:
         raise WrongColumns(f"the rows differ in length{codecs.expectation(row_format)}")
-    columns = [_parsed(column, _kind(row_format, i)) for i, column in enumerate(zip(*cells, strict=True))]
+    columns = [_parsed(column, row_format, i) for i, column in enumerate(zip(*cells, strict=True))]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -262,17 +262,26 @@ def _other_readings(
     unsure = [
         index
         for index, column in enumerate(columns.values())
-        if _kind(row_format, index) is None and column.dtype.kind in "iufb" and _kind_of(column)
+        if _kind(row_format, index) is None and column.dtype.kind in "iufb"
     ]
     if not unsure:
         return {}
     names = [*columns]
     cells = codecs.without_header(codecs.csv_cells(body), row_format)
-    return {names[index]: _objects([row[index] or None for row in cells]) for index in unsure}
+    # "NA" may be a country; an empty cell is missing in both readings
+    return {names[index]: _objects([row[index] or None for row in cells]) for index in unsure if _any(cells, index)}
 
 
-def _parsed(cells: tuple[str, ...], kind: str | None) -> list[Any]:
+def _any(cells: list[list[str]], index: int) -> bool:
+    return any(row[index] for row in cells)
+
+
+def _parsed(cells: tuple[str, ...], row_format: RowFormat | None, index: int) -> list[Any]:
     """A column's cells as the values that they stand for: those of its kind, else the narrowest that takes them all."""
+    kind = _kind(row_format, index)
+    known = row_format.categories[index] if row_format and row_format.categories else ()
+    if "" in known and "" in cells:
+        return _with_empty_text(cells, known, index)
     if kind != TEXT:
         missing = [cell.strip() in codecs.MISSING for cell in cells]
         for parse in (_integer, _number, _boolean):
@@ -281,6 +290,16 @@ def _parsed(cells: tuple[str, ...], kind: str | None) -> list[Any]:
             except ValueError:
                 continue
     return [cell or None for cell in cells]
+
+
+def _with_empty_text(cells: tuple[str, ...], known: tuple[Any, ...], index: int) -> list[Any]:
+    """Cells of a column with the category "". Raises NotANumber if an empty one may as well be a missing value."""
+    if None in known:
+        raise NotANumber(
+            f"row {cells.index('') + 1}, column {index + 1}: the model knows empty text and missing values, which are "
+            "the same in CSV: send JSON"
+        )
+    return list(cells)
 
 
 def _integer(cell: str) -> int:

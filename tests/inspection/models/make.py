@@ -6,6 +6,7 @@ to follow `uv run --no-project`:
     --python 3.10 --with scikit-learn==1.2.2 --with 'numpy<2' --with 'pandas<2.3' make.py sklearn-1.2
     --python 3.12 --with scikit-learn==1.5.2 --with 'pandas<3' make.py sklearn-1.5
     --python 3.12 --with scikit-learn==1.9.1 --with pandas make.py sklearn-1.9
+    --python 3.11 --with skops==0.16.0 --with scikit-learn==1.9.1 --with pandas make.py skops-0.16
     --python 3.12 --with xgboost-cpu==3.4.1 --with pandas make.py xgboost-3.4
     --python 3.12 --with tensorflow-cpu==2.21.0 make.py tensorflow-2.21
     --python 3.12 --with lightgbm==4.7.0 --with pandas make.py lightgbm-4.7
@@ -46,6 +47,20 @@ def sklearn(name: str) -> None:
         table[["age", "height"]].values, classes
     )
     (HERE / f"{name}.boosting.pkl").write_bytes(pickle.dumps(boosting))
+
+
+def skops(name: str) -> None:
+    """A pipeline over a table."""
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+    from skops import io
+
+    table = pd.DataFrame({"age": [1.0, 2, 3, 4], "city": ["Bern", "Basel", "Bern", "Chur"], "height": [1.5, 2, 3, 5]})
+    columns = ColumnTransformer([("texts", OneHotEncoder(), ["city"])], remainder="passthrough")
+    io.dump(make_pipeline(columns, Ridge()).fit(table, [0, 1, 0, 1]), HERE / f"{name}.skops")
 
 
 def xgboost(name: str) -> None:
@@ -161,5 +176,5 @@ def mlflow(name: str) -> None:
 
 
 if __name__ == "__main__":
-    libraries = (sklearn, xgboost, tensorflow, catboost, lightgbm, skl2onnx, mlflow, torch)
+    libraries = (sklearn, skops, xgboost, tensorflow, catboost, lightgbm, skl2onnx, mlflow, torch)
     {library.__name__: library for library in libraries}[sys.argv[1].partition("-")[0]](sys.argv[1])

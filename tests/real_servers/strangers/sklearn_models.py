@@ -138,6 +138,17 @@ class Rare(BaseEstimator, TransformerMixin):
         return np.column_stack([rows[name] == kept for name, kept in self.kept_.items()])
 
 
+class Cautious(BaseEstimator, RegressorMixin):
+    """An estimator of the owner's around another, which alone knows the columns."""
+
+    def fit(self, rows: pd.DataFrame, target: Any) -> Cautious:
+        self.inner_ = ensemble.RandomForestRegressor(5, random_state=0).fit(rows, target)
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> Any:
+        return self.inner_.predict(rows) - 1
+
+
 class Ranges(BaseEstimator, RegressorMixin):
     """An estimator of the owner's, which answers with a frame."""
 
@@ -247,6 +258,9 @@ def typed_models() -> Iterator[tuple[str, Any, pd.DataFrame | list[Any] | np.nda
     categories = FRAME[["zip", "age"]].assign(zip=FRAME.zip.astype("category"))
     boosted = xgb.XGBClassifier(n_estimators=5, enable_categorical=True).fit(categories, LABELS == "up")
     yield "XGBoost's classifier with categories", boosted, categories
+    yield "an estimator in one of the owner's", Cautious().fit(FRAME[["age", "zip"]], PRICE), FRAME[["age", "zip"]]
+    empty = FRAME[["city"]].replace("Bern", "")
+    yield "empty text as a category", pipeline.make_pipeline(one_hot(), linear_model.Ridge()).fit(empty, PRICE), empty
     yield "a frame of the owner's code", Ranges().fit(FRAME[["age"]], PRICE), FRAME[["age"]]
     words = pipeline.make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()).fit(TEXTS, LABELS)
     yield "raw texts", words, TEXTS
@@ -435,8 +449,32 @@ def digits_of_csv() -> str:
     return "" if seen == wanted else f"{seen} in place of {wanted}"
 
 
+def unclear_cells_of_csv() -> str:
+    """What is answered in place of a refusal where a cell of CSV may be missing or a text that the model knows."""
+    place = FRAME[["city"]].replace({"Bern": "", "Genève": "NA"})
+    gaps = place.copy()
+    gaps.loc[::5, "city"] = np.nan
+    filled = pipeline.make_pipeline(SimpleImputer(strategy="most_frequent"), one_hot(), linear_model.Ridge())
+    rare = pipeline.make_pipeline(columns((Rare(), ["city"])), linear_model.Ridge())
+    asked = [
+        (pipeline.make_pipeline(one_hot(), linear_model.Ridge()).fit(gaps, PRICE), "", "empty text and missing values"),
+        (filled.fit(gaps, PRICE), "", "empty text and missing values"),
+        (rare.fit(place.replace("", "NA"), PRICE), "NA", "CSV doesn't tell what column city holds"),
+    ]
+    for model, cell, reason in asked:
+        folder = Path(tempfile.mkdtemp())
+        joblib.dump(model, folder / "model.joblib")
+        try:
+            return f"{serve(folder)(csv_of([[cell]]), codecs.CSV)} in place of a refusal"
+        except BadRequest as error:
+            if reason not in str(error):
+                return str(error)
+    return ""
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     found = {name: compare(model, rows) for name, model, rows in (*typed_models(), *numeric_models())}
     found["rows that can't be matched"] = by_place(FRAME[["age", "zip"]].to_numpy().tolist())
+    found["cells of CSV that may be missing"] = unclear_cells_of_csv()
     print(json.dumps({**found, "digits of CSV that may be text": digits_of_csv()}))

@@ -26,7 +26,7 @@ class Categories:
         """`values`: for each column its categories in the order of their codes; None for numbers."""
         self._codes = [{value: code for code, value in enumerate(known)} if known else None for known in values]
         self.kinds = tuple(NUMBER if known is None else _kind(known) for known in values)
-        self.values = tuple(tuple(known or ()) for known in values)
+        self.values = tuple((*known, None) if known else () for known in values)  # a value may be missing
 
     @classmethod
     def of(cls, booster: lightgbm.Booster, names: Sequence[str] = ()) -> Categories | None:

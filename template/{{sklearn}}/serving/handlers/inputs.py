@@ -92,6 +92,13 @@ def column_names(model: Any) -> tuple[str, ...]:
     return () if names == numbered else names
 
 
+def inner_names(model: Any) -> tuple[str, ...]:
+    """The columns of the estimators in one of the owner's own class, if all of them have the same; else none."""
+    parts = vars(model).values() if hasattr(model, "__dict__") else ()
+    found = {names for part in parts if (names := column_names(part))}
+    return found.pop() if len(found) == 1 else ()
+
+
 def xgboost_categories(model: Any) -> tuple[str, ...]:
     """The columns that one of XGBoost's classes takes as categories of pandas only."""
     first = first_step(model)
@@ -145,6 +152,8 @@ def categories_of(model: Any, columns: int) -> tuple[tuple[Any, ...], ...]:
     """The categories that the encoder of each column was fitted to; none for other columns."""
     categories: list[tuple[Any, ...]] = [()] * columns
     _note(model, range(columns), categories, _fitted_categories)
+    if any(isinstance(part, SimpleImputer) for part in _parts(model)):
+        return tuple((*known, None) if known else () for known in categories)
     return tuple(categories)
 
 
@@ -172,7 +181,7 @@ def _fitted_categories(part: Any, columns: int) -> list[tuple[Any, ...]]:
     if not hasattr(part, "categories_"):
         return []
     listed = [np.asarray(categories).tolist() for categories in part.categories_]
-    return [tuple(value for value in values if value is not None and value == value) for values in listed]
+    return [tuple(value if value == value else None for value in values) for values in listed]
 
 
 def _fitted_kinds(part: Any, columns: int) -> list[str | None]:

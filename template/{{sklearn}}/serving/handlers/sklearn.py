@@ -1,4 +1,4 @@
-"""scikit-learn models: any estimator or pipeline with `predict`, saved with pickle or joblib."""
+"""scikit-learn models: any estimator or pipeline with `predict`, saved with pickle, joblib or skops."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from serving.handlers.inputs import (
     categories_of,
     column_names,
     has_gaps_of_none,
+    inner_names,
     inputs_of,
     is_row_by_row,
     kinds_of,
@@ -38,12 +39,13 @@ log = logging.getLogger(__name__)
 
 OF_WRONG_ROWS = (ValueError, TypeError, LookupError, AttributeError)  # what code raises that looks columns up by name
 ONE_VALUE: dict[Inputs, type] = {"texts": str, "records": dict, "objects": object}  # a row, and not its columns
+ARCHIVE = b"PK\x03\x04"  # how a file of skops begins, a zip archive
 RECORDS = 'send records, such as {"instances": [{"a": 1, "b": 2}]}'
 OtherVersion = getattr(exceptions, "InconsistentVersionWarning", UserWarning)  # since scikit-learn 1.3
 
 
 class SklearnHandler(Handler):
-    """Loads `model/*.pkl` or `*.joblib`; a model trained with column names gets a DataFrame with these names."""
+    """Loads `model/*.pkl`, `*.joblib` or `*.skops`; one trained with column names gets a DataFrame with them."""
 
     preload = True
     _fast: Callable[[np.ndarray], np.ndarray] | None = None
@@ -52,16 +54,17 @@ class SklearnHandler(Handler):
     _settled = False  # whether a first table has been answered: what it showed about dates holds for all others
     _told: tuple[str | None, ...] = ()  # what the model itself tells of its columns' kinds
     _categories: tuple[str, ...] = ()  # columns that have to be categories of pandas
+    _inner_names: tuple[str, ...] = ()  # the columns of what an estimator of the owner's class holds
     _gaps_of_none = False  # whether missing values are None for the model, and not NaN
     _found = "what was loaded is"  # how an error begins that says what it is
 
     def load(self, model_dir: Path) -> Any:
-        """The unpickled model. A pickle runs code when it is loaded: only load what you trust."""
-        path = find_model(model_dir, (".pkl", ".joblib", ".sav"))
+        """The model, by its content a pickle or a file of skops. Loading it runs code: only load what you trust."""
+        path = find_model(model_dir, (".pkl", ".joblib", ".sav", ".skops"))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", OtherVersion)
             try:
-                model = joblib.load(path)
+                model = _unpickled(path)
             except Exception as error:
                 raise UnusableModel(pickles.explained(path, error)) from error
         for warning in caught:
@@ -78,6 +81,7 @@ class SklearnHandler(Handler):
         self._inputs = inputs_of(model)
         self._gaps_of_none = has_gaps_of_none(model)
         names = column_names(model)
+        self._inner_names = inner_names(model)
         count = getattr(model, "n_features_in_", None) or len(names)
         if not count or self._inputs in ONE_VALUE:
             return None
@@ -107,8 +111,15 @@ class SklearnHandler(Handler):
         if self._inputs == "numbers":
             return super().decode(body, content_type)
         if self._inputs == "values" and not (self.row_format is None and _holds_texts(body, content_type)):
-            return tables.decode(body, content_type, self.row_format)
+            return tables.decode(body, content_type, self.row_format or self._of_header(body, content_type))
         return tables.decode_values(body, content_type, ONE_VALUE.get(self._inputs, str))
+
+    def _of_header(self, body: bytes, content_type: str) -> RowFormat | None:
+        """The columns, if a CSV body begins with the names that only the estimators inside the owner's own know."""
+        names = self._inner_names
+        if not names or content_type != codecs.CSV or sorted(codecs.csv_cells(body)[0]) != sorted(names):
+            return None
+        return RowFormat((len(names),), names)
 
     def predict(self, model: Any, rows: Any) -> Any:
         """`model.predict` (or what SERVING_OUTPUT names), or what gives the same numbers faster."""
@@ -126,6 +137,8 @@ class SklearnHandler(Handler):
             answers, kinds = tables.answered(rows, lambda reading: self.predict_output(model, reading, output))
             self._learn(kinds)
             return answers
+        if self.row_format is None and isinstance(rows, Table) and {*rows.columns} == {*self._inner_names}:
+            rows = Table({name: rows.columns[name] for name in self._inner_names})
         try:
             answers = self._exact(model, rows, output)
         except Exception as error:
@@ -140,9 +153,16 @@ class SklearnHandler(Handler):
                 raise BadRequest(f"the model can't take rows without column names: {RECORDS}") from error
             raise
         self._settled = self._settled or isinstance(rows, Table)
-        if self.row_format is None and isinstance(rows, Table):
+        if self.row_format is None and isinstance(rows, Table) and not self._in_inner_order(rows):
             self._require_names_to_count(model, rows, output, answers)
         return answers
+
+    def _in_inner_order(self, rows: Table) -> bool:
+        """Whether the columns are exactly those of the estimators inside the owner's own, in their order.
+
+        It hands them on by place or by name: both are the same then.
+        """
+        return tuple(rows.columns) == self._inner_names
 
     def _learn(self, kinds: dict[str, str]) -> None:
         """Keep the kinds of columns that a body of CSV showed, so that the next one is read in one way."""
@@ -209,6 +229,16 @@ class SklearnHandler(Handler):
         if self.row_format and self.row_format.names:
             return pd.DataFrame(rows, columns=list(self.row_format.names))
         return rows
+
+
+def _unpickled(path: Path) -> Any:
+    with path.open("rb") as file:
+        is_archive = file.read(len(ARCHIVE)) == ARCHIVE
+    if not is_archive:
+        return joblib.load(path)
+    from skops import io  # a package that do/lock adds
+
+    return io.load(path, trusted=io.get_untrusted_types(file=path))
 
 
 def _as_dates(column: pd.Series) -> pd.Series:

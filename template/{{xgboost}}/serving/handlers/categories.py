@@ -24,7 +24,7 @@ class Categories:
             for kind, column in zip(types, stored, strict=True)
         ]
         self.kinds = tuple(_kind(codes) for codes in self.codes)
-        self.values = tuple(tuple(codes or ()) for codes in self.codes)
+        self.values = tuple((*codes, None) if codes else () for codes in self.codes)  # a value may be missing
 
     def encode(self, rows: Rows) -> np.ndarray:
         """The rows as float64. Raises BadRequest for a value that is no category of its column."""

@@ -23,7 +23,7 @@ LONGEST_KEPT = 1_000_000  # bytes of a constant; longer ones are the content of 
 MOST_OPCODES = 20_000_000  # some minutes' work; the largest models have fewer, since arrays are one opcode
 LARGEST_ITEM = 4096  # bytes of one element of an array
 
-# How joblib and others pack a pickle: by the first bytes. lz4 is not in the standard library.
+# How joblib and others pack a pickle: by the first bytes.
 PACKED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.BZ2File,
@@ -31,7 +31,7 @@ PACKED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x5d\x00": lzma.LZMAFile,
 }
 ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
-LZ4 = b"\x04\x22\x4d\x18"
+LZ4 = b"\x04\x22\x4d\x18"  # how a frame of lz4 begins
 
 MARK = object()
 
@@ -69,11 +69,9 @@ class Pickle:
 
 
 def unpacked(file: BinaryIO) -> tuple[BinaryIO, bool]:
-    """The pickle itself, and whether it was packed. Raises Unreadable for a form that can't be unpacked here."""
+    """The pickle itself, and whether it was packed."""
     begin = file.read(8)
     file.seek(0)
-    if begin.startswith(LZ4):
-        raise Unreadable("it is packed with lz4, which can't be read here")
     for magic, opener in PACKED.items():
         if begin.startswith(magic):
             return opener(file), True

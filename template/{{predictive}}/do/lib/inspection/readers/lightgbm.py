@@ -9,6 +9,7 @@ from typing import BinaryIO
 from ..findings import Findings, Unreadable
 
 BEGIN = re.compile(rb"tree\r?\nversion=v\d+\r?\n")
+DUMP = re.compile(rb'\{\s*"name"\s*:\s*"tree"\s*,\s*"version"')
 END_OF_TREES = "\nend of trees"
 PARAMETERS, END_OF_PARAMETERS = "\nparameters:", "\nend of parameters"
 CATEGORIES = "pandas_categorical:"  # Python's last line: without it, categories would be taken for codes
@@ -17,7 +18,10 @@ UNNAMED = re.compile(r"Column_\d+")
 
 def read(name: str, file: BinaryIO) -> Findings | None:
     """The columns, and which of them are categories. The format's version is in the file, LightGBM's own is not."""
-    if not BEGIN.match(file.read(32)):
+    begin = file.read(32)
+    if DUMP.match(begin):
+        raise Unreadable(f"{name}: it is what dump_model writes, which LightGBM can't load; use save_model")
+    if not BEGIN.match(begin):
         return None
     file.seek(0)
     text = file.read().decode("utf-8", errors="replace").replace("\r\n", "\n")

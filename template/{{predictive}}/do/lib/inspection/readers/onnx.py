@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO
 
 from .. import protobuf
@@ -9,6 +10,7 @@ from ..findings import Findings, Unreadable
 
 SUFFIX = ".onnx"
 BEGIN = b"\x08"  # the tag of ir_version, which serializers write first
+VERSION = re.compile(r"\d[\w.+-]{0,40}")  # CatBoost writes a page about its build
 # onnx/onnx.proto
 IR_VERSION, PRODUCER, PRODUCER_VERSION, GRAPH, OPSETS = 1, 2, 3, 7, 8  # of ModelProto
 INITIALIZER, INPUT = 5, 11  # of GraphProto
@@ -50,11 +52,12 @@ def read(name: str, file: BinaryIO) -> Findings | None:
             raise Unreadable(f"{name}: it is cut off, or no ONNX model") from None
         return None
     producers, versions = (protobuf.texts(content, each) for each in (PRODUCER, PRODUCER_VERSION))
+    version = next(iter(versions), "")
     return Findings(
         framework="onnx",
         model_format="onnx",
         package=next(iter(producers), "") or "onnx",
-        version=next(iter(versions), ""),
+        version=version if VERSION.fullmatch(version) else "",
         columns=columns,
     )
 

@@ -16,17 +16,22 @@ PICKLE = b"\x80"  # the opcode that tells the protocol, since protocol 2
 OLD_PICKLES = b"c", b"(", b"}", b"]"  # first opcodes of protocols 0 and 1, with which other files begin as well
 # Modules of Python itself, also as protocol 2 names them; and a part of scikit-learn that says it were on its own.
 NOT_NAMED = sys.stdlib_module_names | _compat_pickle.IMPORT_MAPPING.keys() | {"_loss", "__main__"}
+# joblib's pickles can be packed with lz4, which the standard library can't unpack: nothing else is known of them.
+LZ4 = Findings(
+    framework="sklearn", model_format="joblib", also=("pkl",), package="scikit-learn", modules=("joblib", "lz4")
+)
 
 
 def read(name: str, file: BinaryIO) -> Findings | None:
     """The version that scikit-learn notes in each estimator, the columns, and what loading the file would import."""
+    if file.read(len(pickled.LZ4)) == pickled.LZ4:
+        return LZ4
+    file.seek(0)
     try:
         stream, is_packed = pickled.unpacked(file)
         begin = stream.read(1)
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         return None
-    except Unreadable as error:
-        raise Unreadable(f"{name}: {error}") from None
     if begin not in (PICKLE, *OLD_PICKLES):
         return None
     file.seek(0)

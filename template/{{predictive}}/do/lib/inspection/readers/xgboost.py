@@ -12,6 +12,7 @@ from ..findings import Findings, Unreadable
 FRAMEWORK = "xgboost"
 HEAD = 4096  # bytes in which a document of XGBoost names its parts
 JSON_PARTS = re.compile(rb'\A\s*\{\s*"(learner|version|Config|Model)"\s*:')
+DUMP = re.compile(rb'\A\s*\[\s*\{\s*"(nodeid|leaf)"')
 # `{`, then the first key with its length in 8 bytes
 UBJ_BEGIN = re.compile(rb"\A\{[LlIiU].{1,8}?(learner|version|Config|Model)", re.DOTALL)
 NUMBERS = {"i": "b", "U": "B", "I": "h", "l": "i", "L": "q", "d": "f", "D": "d", "C": "c"}
@@ -21,6 +22,8 @@ def read(name: str, file: BinaryIO) -> Findings | None:
     """The version that saved it, and the columns with their types."""
     begin = file.read(HEAD)
     file.seek(0)
+    if DUMP.match(begin):
+        raise Unreadable(f"{name}: it is what dump_model writes, which XGBoost can't load; use save_model")
     try:
         if JSON_PARTS.match(begin):
             return _findings(json.load(file), "json")
