@@ -36,6 +36,7 @@ APART = {
     "caller-batch": "batch",
     "caller-bucket": "bucket",
     "caller-components": "inference_components",
+    "caller-hyperpod": "hyperpod",
     "caller-kms": "project",
     "caller-model-data": "project",
     "caller-model-package": "project",
