@@ -37,7 +37,9 @@ def instance_types() -> list[str]:
     for name in others:
         row = config.INSTANCES.get(name)
         if not row or row["architecture"] != config.INSTANCES[first]["architecture"]:
-            why = "is not an instance type that the template knows" if not row else f"has another processor than {first}"
+            why = (
+                "is not an instance type that the template knows" if not row else f"has another processor than {first}"
+            )
             raise VerbError(
                 f"OTHER_INSTANCE_TYPES: {name} {why}: run do/config set OTHER_INSTANCE_TYPES without it",
                 ExitCode.BAD_CONFIGURATION,

@@ -71,9 +71,7 @@ def _of_value(path: str, value: Any, rows: Mapping[str, Mapping[str, Any]]) -> I
     row = rows.get(path) or next((rows[name] for name in rows if name[-1] == "*" and path.startswith(name[:-1])), None)
     if row:
         yield from (f"spec.{path} {problem}" for problem in _of_row(value, row))
-    elif not isinstance(value, dict | list):
-        yield f"spec.{path} is unknown"
-    elif path and not any(name.startswith((prefix, f"{path}[]")) for name in rows):
+    elif not isinstance(value, dict | list) or (path and not any(name.startswith((prefix, f"{path}[]")) for name in rows)):
         yield f"spec.{path} is unknown"
 
 
@@ -97,7 +95,10 @@ def _of_prose(spec: Mapping[str, Any]) -> Iterator[str]:
         yield f"spec.modelSourceConfig.{needed} is missing"
     worker = spec.get("worker", {})
     volumes = [volume.get("name") for volume in spec.get("kubernetes", {}).get("volumes", [])]
-    if source.get("modelSourceType") == "kubernetesVolume" and worker.get("modelVolumeMount", {}).get("name") not in volumes:
+    if (
+        source.get("modelSourceType") == "kubernetesVolume"
+        and worker.get("modelVolumeMount", {}).get("name") not in volumes
+    ):
         yield "spec.kubernetes.volumes lacks the one that spec.worker.modelVolumeMount names"
     resources = worker.get("resources", {})
     if resources.get("limits", {}).get(GPU) != resources.get("requests", {}).get(GPU):

@@ -56,8 +56,8 @@ def find(aws: AwsClient) -> Cluster:
     arn = found.get("Orchestrator", {}).get("Eks", {}).get("ClusterArn", "")
     if not arn:
         raise VerbError(
-            f"the HyperPod cluster {name} is not orchestrated by EKS, which the inference operator needs: run do/config "
-            "set HYPERPOD_CLUSTER with another",
+            f"the HyperPod cluster {name} is not orchestrated by EKS, which the inference operator needs: run "
+            "do/config set HYPERPOD_CLUSTER with another",
             ExitCode.BAD_CONFIGURATION,
         )
     counts: dict[str, int] = {}
@@ -72,8 +72,8 @@ def require_instances(cluster: Cluster, wanted: Sequence[str]) -> None:
     if not present:
         raise VerbError(
             f"no instance group of the HyperPod cluster has {' or '.join(wanted)} (it has "
-            f"{', '.join(sorted(cluster.instances)) or 'none'}): run do/update --keep-version --data instance_type=..., "
-            "or add an instance group",
+            f"{', '.join(sorted(cluster.instances)) or 'none'}): run do/update --keep-version --data "
+            "instance_type=..., or add an instance group",
             ExitCode.BAD_CONFIGURATION,
         )
     if not any(cluster.instances[name] for name in present):

@@ -14,9 +14,7 @@ def restored(aws: AwsClient) -> str:
     serving.require_operator(kubectl)
     found = serving.current(kubectl)
     if not found:
-        raise VerbError(
-            f"there is no {manifest.KIND} {names.project()}: run do/deploy", ExitCode.MISSING_PREREQUISITE
-        )
+        raise VerbError(f"there is no {manifest.KIND} {names.project()}: run do/deploy", ExitCode.MISSING_PREREQUISITE)
     before = found.previous
     if not before:
         raise VerbError(
