@@ -63,16 +63,20 @@ def _values(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _of_value(path: str, value: Any, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     prefix = f"{path}." if path else ""
     if isinstance(value, dict):
-        for name, row in rows.items():
-            field = name.removeprefix(prefix)
-            if row.get("must") and name.startswith(prefix) and "." not in field and "[" not in field:
-                if field not in value:
-                    yield f"spec.{name} is missing"
+        required = (
+            name.removeprefix(prefix) for name, row in rows.items() if row.get("must") and name.startswith(prefix)
+        )
+        yield from (f"spec.{prefix}{name} is missing" for name in required if name.isalnum() and name not in value)
     row = rows.get(path) or next((rows[name] for name in rows if name[-1] == "*" and path.startswith(name[:-1])), None)
     if row:
         yield from (f"spec.{path} {problem}" for problem in _of_row(value, row))
-    elif not isinstance(value, dict | list) or (path and not any(name.startswith((prefix, f"{path}[]")) for name in rows)):
+    elif not isinstance(value, dict | list) or (path and not _has_parts(path, rows)):
         yield f"spec.{path} is unknown"
+
+
+def _has_parts(path: str, rows: Mapping[str, Any]) -> bool:
+    """Whether there are fields below a path, or items."""
+    return any(name.startswith((f"{path}.", f"{path}[]")) for name in rows)
 
 
 def _of_row(value: Any, row: Mapping[str, Any]) -> Iterator[str]:
