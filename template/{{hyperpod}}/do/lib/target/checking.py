@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lib.aws.tables import read_table
 from lib.cli import ExitCode, VerbError
 
 TABLE = Path(__file__).with_name("fields.yml")
@@ -42,7 +41,7 @@ def problems(manifest: Mapping[str, Any]) -> Iterator[str]:
     for key in ("name", "namespace"):
         if not LABEL.fullmatch(manifest["metadata"][key]):
             yield f"metadata.{key} is no name of Kubernetes: {manifest['metadata'][key]!r}"
-    rows = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    rows = read_table(TABLE)
     spec = manifest["spec"]
     for path, value in _values("", spec):
         yield from _of_value(path, value, rows)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lib import programs
 from lib.aws.client import described
 from lib.aws.redaction import redacted
+from lib.aws.tables import read_table
 from lib.cli import ExitCode, VerbError, log
 
 TABLE = Path(__file__).with_name("kubectl.yml")
@@ -100,7 +99,7 @@ def _explained(text: str, namespace: str) -> KubectlError:
     """The error for what kubectl said, in one line that says what to do."""
     lines = [line for line in text.splitlines() if line.strip()]
     said = redacted(lines[-1].removeprefix("Error from server ") if lines else "kubectl failed without a word")
-    for row in yaml.safe_load(TABLE.read_text(encoding="utf-8")):
+    for row in read_table(TABLE):
         if re.search(row["pattern"], text):
             meaning = row["meaning"].format(namespace=namespace)
             return KubectlError(f"{meaning} ({said})", ExitCode[row["exit_code"]], text)

@@ -11,11 +11,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lib import config
 from lib.aws import model_data, names, requests
 from lib.aws.client import AwsClient
+from lib.aws.tables import read_table
 from lib.cli import ExitCode, VerbError
 from lib.target import capacity, updates
 
@@ -92,7 +91,7 @@ def _copies() -> Manifest:
     dimensions = {"EndpointName": names.project(), "VariantName": "AllTraffic"}
     trigger = {
         "name": "invocations",
-        **yaml.safe_load(SCALING.read_text(encoding="utf-8"))[config.load()["MODEL_KIND"]],
+        **read_table(SCALING)[config.load()["MODEL_KIND"]],
         "dimensions": [{"name": name, "value": value} for name, value in dimensions.items()],
     }
     return {"autoScalingSpec": {"minReplicaCount": least, "maxReplicaCount": most, "cloudWatchTrigger": trigger}}

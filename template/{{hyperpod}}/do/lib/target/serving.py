@@ -16,12 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lib.aws import deployment, failures, names, waiting
 from lib.aws.client import AwsClient
 from lib.aws.plan import Step
 from lib.aws.redaction import redacted
+from lib.aws.tables import read_table
 from lib.cli import ExitCode, VerbError, say
 from lib.target import manifest, updates
 from lib.target.kubectl import Kubectl, KubectlError
@@ -255,7 +254,7 @@ def _new_lines(kubectl: Kubectl, began: float) -> list[str]:
 
 def _explained(reason: str, lines: list[str]) -> str:
     """A reason with its likely cause and what to do: one of Kubernetes or the operator, else what the server says."""
-    for row in yaml.safe_load(CAUSES.read_text(encoding="utf-8")):
+    for row in read_table(CAUSES):
         if re.search(row["pattern"], reason):
             return f"{reason.rstrip('.')}; likely {row['cause']}: {row['next']}"
     return failures.explained(reason, lines)
