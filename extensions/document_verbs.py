@@ -36,6 +36,7 @@ APART = {
     "caller-batch": "batch",
     "caller-bucket": "bucket",
     "caller-components": "inference_components",
+    "caller-hyperpod": "hyperpod",
     "caller-kms": "project",
     "caller-model-data": "project",
     "caller-model-package": "project",
@@ -104,7 +105,8 @@ def page(verb: str, usage: str) -> str:
     lines = [f"# do/{verb}", "", "```", usage, "```", ""]
     if not requests:
         return "\n".join([*lines, "It asks nothing of AWS.", ""])
-    lines += ["## AWS calls and permissions", "", "Unless another one is given, the permission has the name of the call."]
+    lines += ["## AWS calls and permissions", ""]
+    lines += ["Unless another one is given, the permission has the name of the call."]
     lines += ["", "| request | on | policy |", "| --- | --- | --- |"]
     for request, resource in requests.items():
         permission = "" if action(request) == request else f" (permission `{action(request)}`)"

@@ -41,6 +41,7 @@ PROJECTS: list[dict[str, str]] = [
         {"deploy_target": "async"},
         {"deploy_target": "batch"},
         {"deploy_target": "inference_components"},
+        {"deploy_target": "hyperpod"},
         *({"model_kind": "generative", "model_server": server} for server in GENERATIVE_SERVERS),
     ]
 ]

@@ -354,6 +354,15 @@ def test_batch_transform_has_no_language_models_and_no_number_of_instances_that_
     )
 
 
+def test_hyperpod_is_refused_in_a_region_without_its_operator(
+    ask: Callable[..., Answers], refusal: Callable[..., str]
+) -> None:
+    assert "no SageMaker HyperPod cluster there: it is in us-east-1, us-east-2" in refusal(
+        deploy_target="hyperpod", aws_region="eu-west-3"
+    )
+    assert ask(deploy_target="hyperpod", aws_region="eu-north-1")["aws_region"] == "eu-north-1"
+
+
 @pytest.mark.parametrize(
     ("given", "line"),
     [

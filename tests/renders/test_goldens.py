@@ -22,6 +22,7 @@ NOT_KEPT = {
     "instances.json",
     "kinds.json",
     "limits.json",
+    "regions.json",
     "memory.json",
     "older.json",
     "prices.json",

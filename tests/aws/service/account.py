@@ -73,7 +73,7 @@ class Account:
         self.registry = Registry()
         self.scans = Scans()
         self.transforms = TransformJobs(self)
-        self._fakes = (
+        self._fakes: tuple[Any, ...] = (
             self.asynchronous,
             self.boundaries,
             self.buckets,
@@ -89,6 +89,10 @@ class Account:
             self.scans,
             self.transforms,
         )
+
+    def add(self, *fakes: Any) -> None:
+        """Let these answer before the others, for a test that needs more of AWS."""
+        self._fakes = (*fakes, *self._fakes)
 
     def refuse(
         self, operation: str, times: int = 1, code: str = "AccessDeniedException", message: str = "", status: int = 400

@@ -57,6 +57,8 @@ PARAMETERS: dict[tuple[str, str], dict[str, str]] = {
         "ResourceArn": "{}",
     },
     ("sagemaker", "transform-job"): {"TransformJobName": "transform-job/{}", "ResourceArn": "{}"},
+    ("sagemaker", "cluster"): {"ClusterName": "cluster/{}"},
+    ("eks", "cluster"): {"name": "cluster/{}"},
     ("ecr", "repository"): {
         "repositoryName": "repository/{}",
         "repositoryNames": "repository/{}",

@@ -24,13 +24,17 @@ class Row(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """What an hour of one of them costs, how many run when, and what to do if the price is not known."""
+    """What an hour of one of them costs, how many run when, and what to do if the price is not known.
+
+    A `note` says what there is to say if there is nothing to count.
+    """
 
     what: str
     unit: str
     price: Price | None
     rows: list[Row]
     advice: str
+    note: str = ""
 
     def hourly(self, row: Row) -> float | None:
         """US dollars an hour; None if they aren't known. Nothing costs nothing."""
@@ -46,6 +50,8 @@ class Estimate(NamedTuple):
     @property
     def priced(self) -> str:
         """What is known of the price."""
+        if self.note:
+            return self.note
         if not self.price:
             return f"no price known for {self.what}"
         return f"{self.what}: {rate(self.price.usd)} an hour ({self.price.source})"

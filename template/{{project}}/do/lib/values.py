@@ -116,7 +116,7 @@ def contradictions(
         yield "DATA_CAPTURE_PERCENT needs a place in S3: set DATA_CAPTURE_URL s3://... with it"
     if place and not captured:
         yield "DATA_CAPTURE_URL has no effect at 0 percent: set DATA_CAPTURE_PERCENT with it"
-    role, region = values["ROLE_ARN"], values["AWS_REGION"]
+    role, region = values.get("ROLE_ARN", ""), values["AWS_REGION"]
     if role and role.split(":")[1] != partitions.get(region, role.split(":")[1]):
         yield (
             f"ROLE_ARN is in the partition {role.split(':')[1]}, but AWS_REGION={region} is in {partitions[region]}: "
@@ -142,13 +142,13 @@ def _of_instances(values: Mapping[str, str], local_disks: Collection[str]) -> It
 
 
 def _of_copies(values: Mapping[str, str]) -> Iterator[str]:
-    """Those of settings that only inference components have."""
+    """Those of settings that deployment targets with copies of the model have."""
     least, most = int(values["MIN_COPIES"]), int(values["MAX_COPIES"])
     if most == 0:
         yield "MAX_COPIES=0 leaves nobody to answer: set MAX_COPIES 1, or more"
     if most < least:
         yield f"MAX_COPIES={most} is less than MIN_COPIES={least}: set MAX_COPIES {least}, or more"
-    if least and values["MIN_INSTANCES"] == "0":
+    if least and values.get("MIN_INSTANCES") == "0":
         yield f"MIN_INSTANCES=0 leaves no room for MIN_COPIES={least}: set MIN_COPIES 0, or MIN_INSTANCES 1"
 
 

@@ -2,3 +2,4 @@
 
 # The environment of every container, here and on AWS.
 CONTAINER_VARIABLES: dict[str, str] = {}
+UNPACKS_MODELS = True  # in S3, from a .tar.gz

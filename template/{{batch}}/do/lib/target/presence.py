@@ -5,7 +5,6 @@ from __future__ import annotations
 from lib.cli import ExitCode, VerbError
 
 LOGS_COMMAND = "do/transform --logs"  # what shows the log of the containers in AWS
-LOGS = "transform"  # which log that is, see lib/aws/names.py
 
 
 def require_endpoint() -> None:

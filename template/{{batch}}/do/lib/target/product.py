@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,7 +11,9 @@ from lib.aws import bucket, model_data, preflight, requests, roles
 from lib.aws.client import AwsClient
 from lib.aws.plan import Step
 from lib.aws.requests import Definition
+from lib.aws.resource import Resource
 from lib.model import memory
+from lib.target import presence
 
 NEXT = "do/transform FILE for the predictions of a file, do/status to see its jobs"
 
@@ -22,10 +25,10 @@ class DesiredState(NamedTuple):
     model: Definition
 
 
-def desired_state(aws: AwsClient, role_arn: str) -> DesiredState:
+def desired_state(aws: AwsClient) -> DesiredState:
     """What should be there. Raises VerbError where something that it needs is missing."""
     image_uri = preflight.image_uri(aws)
-    return DesiredState(image_uri, requests.model(role_arn, image_uri, model_data.parameters(aws)))
+    return DesiredState(image_uri, requests.model(preflight.role_arn(aws), image_uri, model_data.parameters(aws)))
 
 
 def steps(aws: AwsClient, wanted: DesiredState) -> list[Step]:
@@ -53,3 +56,14 @@ def done(wanted: DesiredState) -> str:
 def document(aws: AwsClient, wanted: DesiredState) -> dict[str, Any]:
     """What is there now, for programs."""
     return {"status": "Created" if is_there(aws, wanted) else None}
+
+
+def log_lines(aws: AwsClient, since: float, follow: bool) -> Iterator[str] | None:
+    """Raise VerbError: do/transform --logs shows them."""
+    presence.require_endpoint()
+    raise AssertionError
+
+
+def resources(aws: AwsClient) -> Iterator[Resource]:
+    """What there is besides what lib/aws/inventory.py looks for: nothing."""
+    return iter(())

@@ -54,10 +54,10 @@ def main() -> int:
 
 def transform(aws: AwsClient, options: argparse.Namespace) -> int:
     """Start a job, or find the one that was started before, and wait for its results. Raises VerbError."""
-    from lib.aws import plan, preflight
+    from lib.aws import plan
     from lib.target import jobs, product
 
-    wanted = product.desired_state(aws, preflight.role_arn(aws))
+    wanted = product.desired_state(aws)
     if not product.is_there(aws, wanted):
         raise VerbError("the project as it is now is not deployed: run do/deploy", ExitCode.MISSING_PREREQUISITE)
     data = jobs.data(aws, options.data, options.content_type, options.accept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 LOGS_COMMAND = "do/logs --endpoint"  # what shows the log of the containers in AWS
-LOGS = "endpoint"  # which log that is, see lib/aws/names.py
 
 
 def require_endpoint() -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from lib.aws import deployment, endpoint, names, preflight
+from lib.aws import deployment, endpoint, logs, names, preflight
 from lib.aws.client import AwsClient
 from lib.aws.deployment import DesiredState
 from lib.aws.plan import Step
+from lib.aws.resource import Resource
 from lib.model import memory
 
-__all__ = ["NEXT", "DesiredState", "desired_state", "document", "done", "steps"]
+__all__ = ["NEXT", "DesiredState", "desired_state", "document", "done", "log_lines", "resources", "steps"]
 
 NEXT = "do/invoke --endpoint for a prediction, do/test --endpoint to check it, do/status to see it"
 
 
-def desired_state(aws: AwsClient, role_arn: str) -> DesiredState:
+def desired_state(aws: AwsClient) -> DesiredState:
     """What should be there. Raises VerbError where something that it needs is missing."""
-    return deployment.desired_state(aws, role_arn)
+    return deployment.desired_state(aws)
 
 
 def steps(aws: AwsClient, wanted: DesiredState) -> list[Step]:
@@ -47,3 +49,13 @@ def document(aws: AwsClient, wanted: DesiredState) -> dict[str, Any]:
         "wanted_endpoint_config": wanted.config.name,
         "instances": found.instances if found else 0,
     }
+
+
+def log_lines(aws: AwsClient, since: float, follow: bool) -> Iterator[str] | None:
+    """What the containers have written since a time; with `follow`, what is to come as well. None if nothing ever."""
+    return logs.present_lines("endpoint", aws, since, follow)
+
+
+def resources(aws: AwsClient) -> Iterator[Resource]:
+    """What there is besides what lib/aws/inventory.py looks for: nothing."""
+    return iter(())

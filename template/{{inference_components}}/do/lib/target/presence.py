@@ -5,7 +5,6 @@ from __future__ import annotations
 from lib.aws import names
 
 LOGS_COMMAND = "do/logs --endpoint"  # what shows the log of the containers in AWS
-LOGS = "component"  # which log that is, see lib/aws/names.py
 
 
 def require_endpoint() -> None:

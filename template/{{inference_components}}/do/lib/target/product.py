@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from lib.aws import components, deployment, endpoint, logs, names, preflight, scaling
 from lib.aws.client import AwsClient
 from lib.aws.plan import Step
+from lib.aws.resource import Resource
 from lib.model import memory
 from lib.target import capacity, serving
 
@@ -22,10 +24,10 @@ class DesiredState(deployment.DesiredState):
     component: dict[str, Any]
 
 
-def desired_state(aws: AwsClient, role_arn: str) -> DesiredState:
+def desired_state(aws: AwsClient) -> DesiredState:
     """What should be there. Raises VerbError where something that it needs is missing."""
     capacity.require_room()
-    found = deployment.desired_state(aws, role_arn)
+    found = deployment.desired_state(aws)
     return DesiredState(found.image_uri, found.model, found.config, capacity.specification(found.model.name))
 
 
@@ -71,6 +73,16 @@ def document(aws: AwsClient, wanted: DesiredState) -> dict[str, Any]:
         "inference_component_status": component.status if component else None,
         "copies": component.copies if component else 0,
     }
+
+
+def log_lines(aws: AwsClient, since: float, follow: bool) -> Iterator[str] | None:
+    """What the containers have written since a time; with `follow`, what is to come as well. None if nothing ever."""
+    return logs.present_lines("component", aws, since, follow)
+
+
+def resources(aws: AwsClient) -> Iterator[Resource]:
+    """What there is besides what lib/aws/inventory.py looks for: nothing."""
+    return iter(())
 
 
 def _removal(aws: AwsClient, has_component: bool, has_endpoint: bool) -> list[Step]:

@@ -82,7 +82,7 @@ def _blue_green(instances: int, watch_seconds: int) -> Parameters:
 
 
 def _first_requests(instances: int) -> Parameters:
-    """What share of the requests moves first: an equal step for each quarter of the instances, or one of them as a canary."""
+    """What share of the requests moves first: an equal step, or one instance's as a canary."""
     if config.load()["DEPLOYMENT_STRATEGY"] == "linear":
         return {"Type": "LINEAR", "LinearStepSize": {"Type": "INSTANCE_COUNT", "Value": ceil(instances / STEPS)}}
     return {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}

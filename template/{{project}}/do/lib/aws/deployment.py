@@ -49,16 +49,17 @@ class RolledBack(VerbError):
         super().__init__(f"rolled back to what it served before: {reason}", ExitCode.FAILED)
 
 
-def desired_state(aws: AwsClient, role_arn: str) -> DesiredState:
+def desired_state(aws: AwsClient) -> DesiredState:
     """What should be there. Raises VerbError where something that it needs is missing."""
     image_uri = preflight.image_uri(aws)
-    model = requests.model(role_arn, image_uri, model_data.parameters(aws))
+    model = requests.model(preflight.role_arn(aws), image_uri, model_data.parameters(aws))
     return DesiredState(image_uri, model, requests.endpoint_config(aws, model))
 
 
 def current_endpoint(aws: AwsClient) -> Endpoint | None:
     """The endpoint, once an update of before has ended; at once with --dry-run."""
     found = endpoint.find(aws)
+    endpoint.require_unmanaged(found)
     if found and found.status in endpoint.MOVING and not aws.dry_run:
         say(f"{names.project()} is {found.status}: waiting for that first")
         return endpoint.settled(aws)
@@ -176,8 +177,11 @@ def switch(aws: AwsClient, wanted: Parameters, found: Endpoint, watched: bool) -
 
 def remove(aws: AwsClient) -> None:
     """Delete the endpoint, once nothing moves any more, and wait until it is gone."""
-    if not aws.dry_run and not endpoint.settled(aws):
-        return
+    if not aws.dry_run:
+        found = endpoint.settled(aws)
+        if not found:
+            return
+        endpoint.require_unmanaged(found)
     aws.change("sagemaker", "DeleteEndpoint", EndpointName=names.project())
     if not aws.dry_run:
         endpoint.settled(aws)

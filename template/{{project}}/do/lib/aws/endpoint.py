@@ -74,6 +74,16 @@ def named(aws: AwsClient) -> Endpoint | None:
     return replace(found, tags=names.by_key(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=found.arn)))
 
 
+def require_unmanaged(found: Endpoint | None) -> None:
+    """Raise VerbError for an endpoint that something else makes, changes and removes, for the project."""
+    if found and (target := found.tags.get(names.MANAGED_TAG)):
+        raise VerbError(
+            f"the endpoint {names.project()} was deployed with deploy_target={target}, which removes it: run do/update "
+            f"--keep-version --data deploy_target={target}, do/clean --aws, then the same again",
+            ExitCode.BAD_CONFIGURATION,
+        )
+
+
 def require_serving(aws: AwsClient) -> None:
     """Raise VerbError unless the endpoint answers requests."""
     found = find(aws)

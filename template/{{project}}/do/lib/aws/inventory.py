@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
+from lib import config
 from lib.aws import alarms, bucket, components, deployment, endpoint, logs, names, roles, scaling, traces, transforms
 from lib.aws.client import AwsClient
-from lib.aws.errors import AwsError
+from lib.aws.resource import Resource, Tags
 from lib.cli import ExitCode, VerbError
-from lib.target import capacity
+from lib.target import capacity, product
 
 DELETED_AT_ONCE = 1000  # objects in one request to S3
 
 
-Tags = list[dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Resource:
-    """Something in AWS: its kind in words, how it is, since when, and how it is removed.
-
-    `tags` say whose it is, and `mark` gives it this project's. What `is_over` stays: AWS has no way to remove it.
-    """
-
-    kind: str
-    name: str
-    remove: Callable[[], object]
-    tags: Tags
-    mark: Callable[[], object]
-    state: str = ""
-    created: datetime | None = None
-    is_over: bool = False
-
-
 class Found(NamedTuple):
-    """What a look found, and the looks that AWS refused."""
+    """What a look found, and the looks that AWS or a cluster refused."""
 
     resources: list[Resource]
-    refused: list[AwsError]
+    refused: list[VerbError]
 
 
 def owned(aws: AwsClient, groups: Iterable[str]) -> Found:
@@ -63,7 +42,7 @@ def named(aws: AwsClient, groups: Iterable[str]) -> Found:
     for look in (look for group, looks in GROUPS.items() if group in groups for look in looks):
         try:
             found.resources.extend(look(aws))
-        except AwsError as error:
+        except VerbError as error:
             if error.exit_code != ExitCode.AWS_ERROR:  # such as credentials, which the others lack, too
                 raise
             found.refused.append(error)
@@ -93,7 +72,8 @@ def _component(aws: AwsClient) -> Iterator[Resource]:
 
 def _endpoint(aws: AwsClient) -> Iterator[Resource]:
     found = endpoint.named(aws)
-    if found:
+    # one that this target's own resources have made is removed with them
+    if found and found.tags.get(names.MANAGED_TAG) != config.load()["DEPLOY_TARGET"]:
         state = f"{found.status}, {found.size}, {found.config}"
         remove, mark = partial(deployment.remove, aws), partial(_mark_in_sagemaker, aws, found.arn)
         yield Resource("endpoint", names.project(), remove, found.tag_list, mark, state, found.created)
@@ -260,6 +240,7 @@ def _remove_packages(aws: AwsClient) -> None:
 # what can be named on the command line of do/clean, in the order of removal
 GROUPS: dict[str, tuple[Callable[[AwsClient], Iterator[Resource]], ...]] = {
     "endpoint": (
+        product.resources,
         _transform_jobs,
         _autoscaling,
         _component,

@@ -39,6 +39,11 @@ def of_new_streams(aws: AwsClient, kind: str, since: float, prefix: str = "") ->
     return found
 
 
+def present_lines(kind: str, aws: AwsClient, since: float, follow: bool) -> Iterator[str] | None:
+    """As `lines`; None where nothing was ever written."""
+    return lines(aws, kind, since, follow) if exists(aws, kind) else None
+
+
 def lines(aws: AwsClient, kind: str, since: float, follow: bool) -> Iterator[str]:
     """All lines since a time (seconds of the epoch), oldest first; with `follow`, those to come as well."""
     start = int(since * 1000)

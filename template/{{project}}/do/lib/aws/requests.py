@@ -30,7 +30,7 @@ def model(role_arn: str, image_uri: str, data: Parameters) -> Definition:
     """The model: the image by its digest, with model `data` where it doesn't lie in the image."""
     configuration = config.load()
     container: Parameters = {"Image": image_uri, **data}
-    if environment := config.container_variables() | _pairs(configuration["CONTAINER_ENVIRONMENT"]):
+    if environment := container_environment():
         container["Environment"] = environment
     content: Parameters = {"PrimaryContainer": container, "ExecutionRoleArn": role_arn}
     if configuration.get("VPC_SUBNETS"):
@@ -41,6 +41,11 @@ def model(role_arn: str, image_uri: str, data: Parameters) -> Definition:
     if configuration.get("NETWORK_ISOLATION") == "true":
         content["EnableNetworkIsolation"] = True
     return _named(content, "ModelName")
+
+
+def container_environment() -> dict[str, str]:
+    """The variables of the container: those of the project, and the owner's."""
+    return config.container_variables() | _pairs(config.load()["CONTAINER_ENVIRONMENT"])
 
 
 def endpoint_config(aws: AwsClient, model: Definition) -> Definition:

@@ -33,9 +33,10 @@ def main() -> int:
     found = cost.estimate(connected)
     print(found.priced if found.price else f"{found.priced}: {found.advice}")
     print()
-    for line in table(found):
-        print(line)
-    print()
+    if found.rows:
+        for line in table(found):
+            print(line)
+        print()
     if problem := budget.problem(found):
         print(f"note: {problem}")
     print(NOT_INCLUDED)

@@ -42,7 +42,7 @@ def main() -> int:
 
 def deploy(dry_run: bool, as_json: bool) -> int:
     """Look at what is there, plan, and do it. Raises VerbError."""
-    from lib.aws import plan, preflight
+    from lib.aws import plan
     from lib.aws.client import AwsClient
     from lib.target import product
 
@@ -52,7 +52,7 @@ def deploy(dry_run: bool, as_json: bool) -> int:
         if value != own[key]:
             say(f"note: {key}={value} comes from the environment; the project has {own[key] or 'nothing'}")
     aws = AwsClient(dry_run)
-    wanted = product.desired_state(aws, preflight.role_arn(aws))
+    wanted = product.desired_state(aws)
     steps: list[Step] = []
     try:
         agree = partial(require_budget, aws, can_ask=not dry_run and not as_json)

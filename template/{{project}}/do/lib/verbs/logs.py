@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 from lib import cli, programs
 from lib.cli import ExitCode, VerbError
@@ -52,17 +53,14 @@ def show_remote(kind: str, seconds: int, follow: bool) -> int:
     """Pass on what CloudWatch Logs has kept. Raises VerbError where nothing was ever written."""
     from lib.aws import logs
     from lib.aws.client import AwsClient
-    from lib.target import presence
+    from lib.target import product
 
-    place = kind
-    if kind == "endpoint":
-        presence.require_endpoint()
-        place = presence.LOGS
-    aws = AwsClient()
-    if not logs.exists(aws, place):
-        verb = {"endpoint": "do/deploy", "build": "do/submit"}[kind]
+    show = {"endpoint": product.log_lines, "build": partial(logs.present_lines, "build")}[kind]
+    verb = {"endpoint": "do/deploy", "build": "do/submit"}[kind]
+    found = show(AwsClient(), time.time() - seconds, follow)
+    if found is None:
         raise VerbError(f"the {kind} has written nothing yet: run {verb}, or do/status", ExitCode.MISSING_FILE)
-    for line in logs.lines(aws, place, time.time() - seconds, follow):
+    for line in found:
         print(line, flush=True)
     return ExitCode.OK
 

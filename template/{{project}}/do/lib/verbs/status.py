@@ -11,7 +11,7 @@ from lib.cli import ExitCode, say
 from lib.local import environment
 
 if TYPE_CHECKING:
-    from lib.aws.inventory import Resource
+    from lib.aws.resource import Resource
 
 EPILOG = """\
 Prints one line per resource: its kind, name, status, age, and page in the AWS console.

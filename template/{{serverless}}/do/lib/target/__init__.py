@@ -9,3 +9,4 @@ CONTAINER_VARIABLES = {
     "MKL_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
 }
+UNPACKS_MODELS = True  # in S3, from a .tar.gz

@@ -1,0 +1,106 @@
+"""kubectl, which talks to the cluster: the version that the user has, with a kubeconfig of the project's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib import programs
+from lib.aws.client import described
+from lib.aws.redaction import redacted
+from lib.aws.tables import read_table
+from lib.cli import ExitCode, VerbError, log
+
+TABLE = Path(__file__).with_name("kubectl.yml")
+REQUEST_SECONDS = 60  # that kubectl waits for an answer
+
+
+class KubectlError(VerbError):
+    """A request that the cluster refused. `text` is what kubectl said."""
+
+    def __init__(self, message: str, exit_code: ExitCode, text: str) -> None:
+        super().__init__(message, exit_code)
+        self.text = text
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl for a namespace of a cluster. With `dry_run`, what would be changed is printed, and nothing is.
+
+    Every method raises KubectlError, or VerbError where kubectl isn't installed.
+    """
+
+    kubeconfig: Path
+    namespace: str
+    dry_run: bool = False
+
+    def find(self, resource: str, name: str) -> dict[str, Any] | None:
+        """An object; None if there is none."""
+        text = self._run("get", resource, name, "--ignore-not-found", "--output", "json")
+        return dict(json.loads(text)) if text.strip() else None
+
+    def listed(self, resource: str) -> list[dict[str, Any]]:
+        """All objects of a kind."""
+        return list(json.loads(self._run("get", resource, "--output", "json"))["items"])
+
+    def offers(self, group_version: str, resource: str) -> bool:
+        """Whether the cluster knows a kind of objects, which everybody who is signed in may see."""
+        try:
+            text = self._run("get", "--raw", f"/apis/{group_version}")
+        except KubectlError as error:
+            if re.search("NotFound|could not find the requested resource", error.text):
+                return False
+            raise
+        return any(row["name"] == resource for row in json.loads(text)["resources"])
+
+    def apply(self, manifest: Mapping[str, Any]) -> None:
+        """Create an object, or change it to this."""
+        command = ["apply", "--filename", "-"]
+        if self.dry_run:
+            print(f"would run kubectl {' '.join(command)} --namespace {self.namespace}\n{described(manifest)}")
+            return
+        self._run(*command, stdin=json.dumps(manifest))
+
+    def delete(self, resource: str, name: str) -> None:
+        """Let an object be deleted; what belongs to it goes after that."""
+        command = ["delete", resource, name, "--ignore-not-found", "--wait=false"]
+        if self.dry_run:
+            print(f"would run kubectl {' '.join(command)} --namespace {self.namespace}")
+            return
+        self._run(*command)
+
+    def log_lines(self, selector: str, seconds: int, follow: bool = False) -> Iterator[str]:
+        """What the containers of pods have written, oldest line of each pod first."""
+        options = ["--selector", selector, f"--since={seconds}s", "--tail=-1", "--all-containers", "--prefix=false"]
+        if not follow:
+            yield from self._run("logs", *options).splitlines()
+            return
+        process = programs.start(self._command("logs", *options, "--follow"), output=programs.PIPE)
+        assert process.stdout
+        for line in process.stdout:
+            yield line.rstrip("\n")
+
+    def _command(self, *arguments: str) -> Sequence[str]:
+        return ["kubectl", "--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace, *arguments]
+
+    def _run(self, *arguments: str, stdin: str | None = None) -> str:
+        log.debug("kubectl %s", " ".join(arguments))
+        done = programs.attempt(self._command(f"--request-timeout={REQUEST_SECONDS}s", *arguments), stdin=stdin)
+        if done.returncode:
+            raise _explained(done.stderr, self.namespace)
+        return done.stdout
+
+
+def _explained(text: str, namespace: str) -> KubectlError:
+    """The error for what kubectl said, in one line that says what to do."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    said = redacted(lines[-1].removeprefix("Error from server ") if lines else "kubectl failed without a word")
+    for row in read_table(TABLE):
+        if re.search(row["pattern"], text):
+            meaning = row["meaning"].format(namespace=namespace)
+            return KubectlError(f"{meaning} ({said})", ExitCode[row["exit_code"]], text)
+    return KubectlError(f"kubectl: {said}", ExitCode.AWS_ERROR, text)

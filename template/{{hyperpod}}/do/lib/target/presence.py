@@ -1,0 +1,14 @@
+"""Whether there is an endpoint to ask: the operator makes one."""
+
+from __future__ import annotations
+
+LOGS_COMMAND = "do/logs --endpoint"  # what shows the log of the containers in AWS
+
+
+def require_endpoint() -> None:
+    """Do nothing; the modules of other deployment targets raise VerbError here."""
+
+
+def addressed() -> dict[str, str]:
+    """What a request has beside the name of the endpoint: nothing."""
+    return {}
