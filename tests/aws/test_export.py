@@ -36,7 +36,8 @@ def differences(sent: Any, written: Any, place: str = "") -> list[str]:
             for found in differences(sent.get(key), written.get(key), f"{place}.{key}")
         ]
     if isinstance(sent, list) and isinstance(written, list) and len(sent) == len(written):
-        return [found for pair in enumerate(zip(sent, written)) for found in differences(*pair[1], f"{place}.{pair[0]}")]
+        pairs = enumerate(zip(sent, written, strict=True))
+        return [found for index, pair in pairs for found in differences(*pair, f"{place}.{index}")]
     return [] if sent == written else [f"{place}: {sent} is {written}"]
 
 
