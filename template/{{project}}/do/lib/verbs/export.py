@@ -11,8 +11,8 @@ from lib.local import environment
 
 EPILOG = """\
 Writes what do/deploy would create, and what do/push or do/submit need, as one CloudFormation template: the endpoint
-with its model, configuration, scaling, alarms and role, the image repository, and the bucket and the build project if the
-project has them. It asks AWS for nothing. CDK and Terraform can use the template, too.
+with its model, configuration, scaling, alarms and role, the image repository, and the bucket and the build project if
+the project has them. It asks AWS for nothing. CDK and Terraform can use the template, too.
 
 Create the stack, push the image with do/push or do/submit, then update the stack with its digest as ImageUri. An
 endpoint belongs to a stack or to do/deploy, not to both.
