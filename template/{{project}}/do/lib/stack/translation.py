@@ -22,7 +22,7 @@ RENAMED = {
     "FilterType": "ImageTagMutabilityExclusionFilterType",
     "Filter": "ImageTagMutabilityExclusionFilterValue",
 }
-PLACEHOLDER = re.compile(r"\$\{(?!AWS::(?:AccountId|Partition|Region|URLSuffix)\})")
+PLACEHOLDER = re.compile(r"\$\{(?!(?:KmsKeyArn|AWS::(?:AccountId|Partition|Region|URLSuffix))\})")
 
 Resource = dict[str, Any]
 
