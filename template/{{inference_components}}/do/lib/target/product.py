@@ -9,6 +9,8 @@ from typing import Any
 
 from lib.aws import components, deployment, endpoint, logs, names, preflight, scaling
 from lib.aws.client import AwsClient
+from lib.aws.components import Component
+from lib.aws.endpoint import Endpoint
 from lib.aws.plan import Step
 from lib.aws.resource import Resource
 from lib.model import memory
@@ -34,10 +36,21 @@ def desired_state(aws: AwsClient) -> DesiredState:
 def steps(aws: AwsClient, wanted: DesiredState) -> list[Step]:
     """What is missing, once what can be checked is checked. Raises VerbError."""
     found, component = deployment.current_endpoint(aws), serving.current(aws)
+    planned = missing(aws, wanted, found, component)
+    if deployment.starts_containers(wanted, found) or not component or component.model != wanted.model.name:
+        memory.require()
+        preflight.require_platform(aws, wanted.image_uri)
+        preflight.note_vulnerabilities(aws, wanted.image_uri)
+        preflight.require_quotas(aws, deployment.quotas_needed(found))
+    return planned
+
+
+def missing(aws: AwsClient, wanted: DesiredState, found: Endpoint | None, component: Component | None) -> list[Step]:
+    """What has to be done, in order; empty where all is as it should be."""
     failed = bool(found and found.status == "Failed")
     replaced = failed or serving.is_spoiled(component, wanted.component)
     removal = _removal(aws, has_component=component is not None, has_endpoint=failed) if replaced else []
-    missing = [
+    return [
         *deployment.environment(aws),
         *logs.steps(aws, "component"),
         *deployment.definitions(aws, wanted),
@@ -47,12 +60,6 @@ def steps(aws: AwsClient, wanted: DesiredState) -> list[Step]:
         *serving.steps(aws, wanted.component, None if replaced else component),
         *scaling.plan_enable(aws, force=replaced),
     ]
-    if deployment.starts_containers(wanted, found) or not component or component.model != wanted.model.name:
-        memory.require()
-        preflight.require_platform(aws, wanted.image_uri)
-        preflight.note_vulnerabilities(aws, wanted.image_uri)
-        preflight.require_quotas(aws, deployment.quotas_needed(found))
-    return missing
 
 
 def done(wanted: DesiredState) -> str:

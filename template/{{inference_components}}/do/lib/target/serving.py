@@ -80,20 +80,25 @@ def switch(aws: AwsClient, wanted: dict[str, Any], found: Component) -> None:
     began, copies = time.time(), max(1, found.wanted_copies)
     # first, so that an update that is interrupted is remembered, too
     aws.change("sagemaker", "AddTags", ResourceArn=found.arn, Tags=[_remembered(aws, found)])
-    rolling = {
-        "MaximumBatchSize": {"Type": "COPY_COUNT", "Value": max(1, copies // updates.BATCHES)},
-        "WaitIntervalInSeconds": 0,  # nothing watches
-        "MaximumExecutionTimeoutInSeconds": updates.longest(),
-    }
     aws.change(
         "sagemaker",
         "UpdateInferenceComponent",
         InferenceComponentName=names.project(),
         Specification=wanted,
-        DeploymentConfig={"RollingUpdatePolicy": rolling},
+        DeploymentConfig=rolling_update(copies),
         **({} if requests.is_scaled() else {"RuntimeConfig": {"CopyCount": capacity.first_copies()}}),
     )
     _wait(aws, wanted, began)
+
+
+def rolling_update(copies: int) -> dict[str, Any]:
+    """How an update replaces so many copies."""
+    rolling = {
+        "MaximumBatchSize": {"Type": "COPY_COUNT", "Value": max(1, copies // updates.BATCHES)},
+        "WaitIntervalInSeconds": 0,  # nothing watches
+        "MaximumExecutionTimeoutInSeconds": updates.longest(),
+    }
+    return {"RollingUpdatePolicy": rolling}
 
 
 def history(aws: AwsClient, found: Component) -> list[str]:
