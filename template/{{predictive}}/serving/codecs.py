@@ -110,7 +110,9 @@ def decode(body: bytes, media_type: str, row_format: RowFormat | None, allow_mis
 
 def _decode_json(body: bytes, row_format: RowFormat | None) -> np.ndarray:
     # without a quotation mark inside the rows there is no text in them, which numpy would blow up to arrays of strings
-    return _to_array(rows_of(load_json(body)), row_format, may_hold_text=body.count(b'"') > 2)
+    document = load_json(body)
+    marks_of_the_key = 2 if isinstance(document, dict) else 0
+    return _to_array(rows_of(document), row_format, may_hold_text=body.count(b'"') > marks_of_the_key)
 
 
 def rows_in(body: bytes, media_type: str) -> list[Any]:
