@@ -36,6 +36,8 @@ def npy(array: Any) -> bytes:
         (CSV, b'1,"2.5"\r\n3,4\r\n\r\n'),
         (JSON_LINES, b"[1, 2.5]\n[3, 4]\n"),
         (JSON_LINES, b'{"features": [1, 2.5]}\n\n{"features": [3, 4]}'),
+        (JSON, codecs.BOM + b"[[1, 2.5], [3, 4]]"),
+        (JSON_LINES, codecs.BOM + b"[1, 2.5]\n[3, 4]\n"),
         (JSON_LINES, b'{"Length": 1, "Weight": 2.5}\n{"Length": 3, "Weight": 4}\n'),
         (NPY, npy([[1, 2.5], [3, 4]])),
         (NPY, npy(np.array([[1, 2.5], [3, 4]], dtype=np.float32, order="F"))),
@@ -108,6 +110,26 @@ def test_a_long_text_among_numbers_takes_little_memory(key: str) -> None:
         tracemalloc.stop()
 
     assert peak < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        (JSON, b"[[1, %d]]"),
+        (JSON, b"[[1.5, %d]]"),
+        (CSV, b"1,%d\n"),
+        (CSV, b'"1",%d\n'),
+        (JSON_LINES, b"[1.5, %d]\n"),
+        (NPY, None),
+    ],
+)
+def test_a_whole_number_that_float64_cannot_hold_is_refused(media_type: str, body: bytes | None) -> None:
+    def sent(value: int) -> bytes:
+        return body % value if body else npy([[1, value]])
+
+    assert codecs.decode(sent(2**53), media_type, NAMED)[0, 1] == 2**53
+    with pytest.raises(errors.NotANumber, match="too large an integer"):
+        codecs.decode(sent(2**53 + 1), media_type, NAMED)
 
 
 def test_a_huge_claimed_npy_shape_takes_no_memory() -> None:
