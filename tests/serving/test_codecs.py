@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from random import Random
 from typing import Any
 
@@ -35,6 +36,8 @@ def npy(array: Any) -> bytes:
         (CSV, b'1,"2.5"\r\n3,4\r\n\r\n'),
         (JSON_LINES, b"[1, 2.5]\n[3, 4]\n"),
         (JSON_LINES, b'{"features": [1, 2.5]}\n\n{"features": [3, 4]}'),
+        (JSON, codecs.BOM + b"[[1, 2.5], [3, 4]]"),
+        (JSON_LINES, codecs.BOM + b"[1, 2.5]\n[3, 4]\n"),
         (JSON_LINES, b'{"Length": 1, "Weight": 2.5}\n{"Length": 3, "Weight": 4}\n'),
         (NPY, npy([[1, 2.5], [3, 4]])),
         (NPY, npy(np.array([[1, 2.5], [3, 4]], dtype=np.float32, order="F"))),
@@ -93,6 +96,42 @@ def test_rows_that_cannot_be_used_are_refused_with_the_reason(
     assert refused.value.status == 400
 
 
+@pytest.mark.parametrize("key", ["", *codecs.ROW_KEYS])
+def test_a_long_text_among_numbers_takes_little_memory(key: str) -> None:
+    rows = [["x" * 20_000, *range(500)]]
+    body = json.dumps({key: rows} if key else rows).encode()
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.NotANumber, match="column 1"):
+            codecs.decode(body, JSON, None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        (JSON, b"[[1, %d]]"),
+        (JSON, b"[[1.5, %d]]"),
+        (CSV, b"1,%d\n"),
+        (CSV, b'"1",%d\n'),
+        (JSON_LINES, b"[1.5, %d]\n"),
+        (NPY, None),
+    ],
+)
+def test_a_whole_number_that_float64_cannot_hold_is_refused(media_type: str, body: bytes | None) -> None:
+    def sent(value: int) -> bytes:
+        return body % value if body else npy([[1, value]])
+
+    assert codecs.decode(sent(2**53), media_type, NAMED)[0, 1] == 2**53
+    with pytest.raises(errors.NotANumber, match="too large an integer"):
+        codecs.decode(sent(2**53 + 1), media_type, NAMED)
+
+
 def test_a_huge_claimed_npy_shape_takes_no_memory() -> None:
     stream = io.BytesIO()
     claim = {"descr": "<f8", "fortran_order": False, "shape": (10**12, 2)}
@@ -100,6 +139,31 @@ def test_a_huge_claimed_npy_shape_takes_no_memory() -> None:
 
     with pytest.raises(errors.MalformedBody, match="length"):
         codecs.decode(stream.getvalue() + b"12345678", NPY, UNNAMED)
+
+
+def npy_of_header(header: str) -> bytes:
+    return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header.encode() + bytes(16)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *(
+            f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n"
+            for shape in ((-1, -8), (0, 10**31), (0, 2**62, 4), (1,) * 70, (True, 8))
+        ),
+        *(f"{{'descr': {kind}, 'fortran_order': False, 'shape': (1, 2)}}\n" for kind in ("()", "((),())")),
+        "{[]: 1}\n",
+        "{'descr': (\n",
+        "  {'descr': '<f8',\n 'fortran_order': False,\n   'shape': (1, 2)}\n  1\n",
+        "(" * 9000 + "\n",
+        "-" * 9000 + "1\n",
+    ],
+    ids=lambda header: header[:60],
+)
+def test_a_hostile_npy_header_is_refused(header: str) -> None:
+    with pytest.raises((errors.MalformedBody, errors.NotANumber)):
+        codecs.decode(npy_of_header(header), NPY, None)
 
 
 def test_records_need_a_model_that_knows_its_columns() -> None:

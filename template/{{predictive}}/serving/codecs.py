@@ -110,7 +110,9 @@ def decode(body: bytes, media_type: str, row_format: RowFormat | None, allow_mis
 
 def _decode_json(body: bytes, row_format: RowFormat | None) -> np.ndarray:
     # without a quotation mark inside the rows there is no text in them, which numpy would blow up to arrays of strings
-    return _to_array(rows_of(load_json(body)), row_format, may_hold_text=body.count(b'"') > 2)
+    document = load_json(body)
+    marks_of_the_key = 2 if isinstance(document, dict) else 0
+    return _to_array(rows_of(document), row_format, may_hold_text=body.count(b'"') > marks_of_the_key)
 
 
 def rows_in(body: bytes, media_type: str) -> list[Any]:
@@ -222,7 +224,7 @@ def _plain_csv(body: bytes, row_format: RowFormat | None) -> np.ndarray | None:
     sizes = np.abs(numbers)
     # JSON's -0 is a whole number, which has no sign
     signless = sizes.min(initial=1) == 0 and (b"-0," in text or b"-0\n" in text or text.endswith(b"-0"))
-    if not values or signless or sizes.max() > LARGEST_EXACT:
+    if not values or signless or sizes.max() >= LARGEST_EXACT:
         return None
     return numbers.reshape(-1, width)
 
@@ -266,7 +268,7 @@ def _number(cell: str, line: int, column: int) -> float:
         message = f"row {line + 1}, column {column + 1}: {cell[:40]!r} is not a number"
         hint = " (a header line must hold exactly the names of the model's columns)" if line == 0 else ""
         raise NotANumber(message + hint) from None
-    if abs(value) > LARGEST_EXACT and text.lstrip("+-").isdigit() and int(text) != value:
+    if abs(value) >= LARGEST_EXACT and text.lstrip("+-").isdigit() and int(text) != value:
         raise NotANumber(f"row {line + 1}, column {column + 1}: {TOO_LARGE.format(text[:40])}")
     return value
 
@@ -321,7 +323,7 @@ def _to_array(rows: list[Any], row_format: RowFormat | None, may_hold_text: bool
 
 def exact_floats(rows: list[Any], array: np.ndarray) -> np.ndarray:
     """The array made of these rows. Raises NotANumber if float64 can't hold one of their integers."""
-    if not _is_moderate(array) and (np.abs(array) > LARGEST_EXACT).any():
+    if not _is_moderate(array) and (np.abs(array) >= LARGEST_EXACT).any():
         for value in _values(rows):
             if type(value) is int and abs(value) > LARGEST_EXACT and float(value) != value:
                 raise NotANumber(TOO_LARGE.format(str(value)[:40]))
