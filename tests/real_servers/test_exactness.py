@@ -73,6 +73,50 @@ def test_a_fast_forest_is_exact_or_not_used(project: Project, name: str, target:
     assert (printed.stdout.strip(), printed.returncode) == (expected, 0), printed.stderr
 
 
+LARGE_VALUES = """
+import numpy as np
+from sklearn import dummy, ensemble, linear_model, neighbors, svm, tree
+from serving.errors import BadRequest
+from serving.handlers.base import learn
+from serving.handlers.sklearn import SklearnHandler
+
+random = np.random.default_rng(0)
+features = random.normal(size=(60, 3))
+for estimator in [
+    ensemble.RandomForestRegressor(5), ensemble.RandomForestClassifier(5), ensemble.ExtraTreesRegressor(5),
+    ensemble.GradientBoostingRegressor(n_estimators=5), ensemble.HistGradientBoostingRegressor(max_iter=5),
+    ensemble.IsolationForest(n_estimators=5), tree.DecisionTreeClassifier(), linear_model.LinearRegression(),
+    linear_model.LogisticRegression(), neighbors.KNeighborsRegressor(), svm.SVC(), dummy.DummyClassifier(),
+]:
+    model = estimator.fit(features, features[:, 0] > 0)
+    handler = SklearnHandler()
+    learn(handler, model)
+    for value in (1e39, -1e39, float(np.finfo(np.float32).max), 1e30, 1.0):
+        rows = np.array([[0.1, 0.2, 0.3], [1.0, value, 2.0]])
+        try:
+            expected = model.predict(rows)
+        except ValueError as error:
+            expected = str(error).split(".")[0]
+        try:
+            seen = handler.predict(model, rows)
+        except BadRequest as error:
+            assert isinstance(expected, str) and expected in str(error), (estimator, value, error)
+        else:
+            assert np.array_equal(seen, expected), (estimator, value, expected)
+    if "Forest" in type(estimator).__name__ and hasattr(estimator, "bootstrap") and handler.compiled:
+        print(type(estimator).__name__)
+"""
+
+
+def test_a_value_too_large_for_the_model_is_refused_where_its_own_predict_refuses_it(project: Project) -> None:
+    path = project(framework="sklearn", model_format="joblib", model_server="fastapi")
+
+    printed = subprocess.run([path / ".venv/bin/python", "-c", LARGE_VALUES], cwd=path, capture_output=True, text=True)
+
+    assert printed.returncode == 0, printed.stderr
+    assert "RandomForestRegressor" in printed.stdout  # its fast path is in use
+
+
 PREDICT_ALL = {
     "sklearn": """
 import joblib, pandas

@@ -32,6 +32,7 @@ REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor)
 CLASSIFIERS = (RandomForestClassifier, ExtraTreesClassifier)
 CHECKED_ROWS = 256
 MOST_CLASSES = 3  # of a classifier whose trees are copied for each class
+LARGEST = float(np.finfo(np.float32).max)  # scikit-learn's trees refuse what doesn't fit into float32
 
 
 def exact_forest(model: Any, exact: Predict, missing: bool = False) -> Predict | None:
@@ -44,19 +45,26 @@ def exact_forest(model: Any, exact: Predict, missing: bool = False) -> Predict |
         return None
     few_outputs = type(model) in REGRESSORS or model.n_classes_ <= MOST_CLASSES
     for find in (_stages, _treelite) if few_outputs else (_treelite,):
-        fast = fast_path(partial(_answers, model, find, missing), f"{type(model).__name__} by {find.__name__[1:]}")
+        fast = fast_path(
+            partial(_answers, model, find, exact, missing), f"{type(model).__name__} by {find.__name__[1:]}"
+        )
         if fast and all(equals_exactly(fast, exact, _probes(model, gaps)) for gaps in {False, missing}):
             return fast
     log.warning("the fast path differs from %s.predict: not used", type(model).__name__)
     return None
 
 
-def _answers(model: Any, find: Callable[[Any, bool], Predict], missing: bool) -> Predict:
-    """What the forest answers, from the means of its trees' values."""
+def _answers(model: Any, find: Callable[[Any, bool], Predict], exact: Predict, missing: bool) -> Predict:
+    """What the forest answers, from the means of its trees' values; `exact` has the word on rows too large for it."""
     walk = find(model, missing)
     if type(model) in REGRESSORS:
-        return lambda rows: walk(rows)[:, 0]
-    return lambda rows: model.classes_.take(walk(rows).argmax(axis=1), axis=0)
+        return lambda rows: exact(rows) if _is_too_large(rows) else walk(rows)[:, 0]
+    return lambda rows: exact(rows) if _is_too_large(rows) else model.classes_.take(walk(rows).argmax(axis=1), axis=0)
+
+
+def _is_too_large(rows: np.ndarray) -> bool:
+    """Whether a value doesn't fit into float32; one cheap sum of squares shows that none does not."""
+    return not np.vdot(rows, rows) < LARGEST and bool((np.abs(rows) > LARGEST).any())
 
 
 def _stages(model: Any, missing: bool) -> Predict:

@@ -20,7 +20,7 @@ from serving.codecs import RowFormat
 from serving.errors import BadRequest
 from serving.handlers import pickles
 from serving.handlers.base import Handler, UnusableModel, fast_path, find_model, raised_by
-from serving.handlers.forests import exact_forest
+from serving.handlers.forests import LARGEST, exact_forest
 from serving.handlers.inputs import (
     Inputs,
     categories_of,
@@ -99,7 +99,7 @@ class SklearnHandler(Handler):
         """Find the fast way to predict, if there is one that is exact; batch only what company doesn't change."""
         self.batching = self.batching and is_row_by_row(model, self.output)
         if self.output == "predict" and self._inputs == "numbers":
-            exact = partial(self._exact, model, output=self.output)
+            exact = partial(self._of_numbers, model, output=self.output)
             find = partial(exact_forest, model, exact, bool(self.allow_missing))
             self._fast = fast_path(find, type(model).__name__)
         self.compiled = self._fast is not None
@@ -132,7 +132,7 @@ class SklearnHandler(Handler):
     def predict_output(self, model: Any, rows: Any, output: str) -> Any:
         """What the model itself answers. Raises BadRequest for values that it refuses."""
         if self._inputs == "numbers":
-            return self._exact(model, rows, output)
+            return self._of_numbers(model, rows, output)
         if isinstance(rows, tables.Readings):
             answers, kinds = tables.answered(rows, lambda reading: self.predict_output(model, reading, output))
             self._learn(kinds)
@@ -144,7 +144,7 @@ class SklearnHandler(Handler):
         except Exception as error:
             # it refuses the values: an unknown category, a gap, a text for a number
             if isinstance(error, ValueError | TypeError) and raised_by(error, "sklearn", "xgboost"):
-                raise BadRequest(f"the model can't take these values: {' '.join(str(error).split())[:300]}") from error
+                raise BadRequest(_refusal(error)) from error
             if not self._settled and self._with_dates_it_works(model, rows, output):
                 self._settled = True
                 return self._exact(model, rows, output)
@@ -163,6 +163,15 @@ class SklearnHandler(Handler):
         It hands them on by place or by name: both are the same then.
         """
         return tuple(rows.columns) == self._inner_names
+
+    def _of_numbers(self, model: Any, rows: np.ndarray, output: str) -> Any:
+        """What the model answers to numbers. Raises BadRequest where it refuses what doesn't fit into its float32."""
+        try:
+            return self._exact(model, rows, output)
+        except ValueError as error:
+            if not (np.abs(rows) > LARGEST).any() or not raised_by(error, "sklearn", "xgboost"):
+                raise
+            raise BadRequest(_refusal(error)) from error
 
     def _learn(self, kinds: dict[str, str]) -> None:
         """Keep the kinds of columns that a body of CSV showed, so that the next one is read in one way."""
@@ -239,6 +248,11 @@ def _unpickled(path: Path) -> Any:
     from skops import io  # a package that do/lock adds
 
     return io.load(path, trusted=io.get_untrusted_types(file=path))
+
+
+def _refusal(error: Exception) -> str:
+    """A model's refusal of values, as one line for the caller."""
+    return f"the model can't take these values: {' '.join(str(error).split())[:300]}"
 
 
 def _as_dates(column: pd.Series) -> pd.Series:
