@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,69 +13,143 @@ import pytest
 import yaml
 
 from tests.aws.conftest import Make, push
-from tests.aws.service.account import ID, Account
+from tests.aws.service.account import ID, REGION, Account
+from tests.exhaustive import exhaustive
 
-CODES = ("E",)
+Row = dict[str, Any]
+
+# the pseudo-parameters in the account of the tests
+HERE = {"AWS::AccountId": ID, "AWS::Partition": "aws", "AWS::Region": REGION, "AWS::URLSuffix": "amazonaws.com"}
+# the resource of each call, with the parameters that CloudFormation has elsewhere or names itself
+RESOURCES = {
+    "sagemaker:CreateModel": ("AWS::SageMaker::Model", {"ModelName"}),
+    "sagemaker:CreateEndpointConfig": ("AWS::SageMaker::EndpointConfig", {"EndpointConfigName"}),
+    "sagemaker:CreateEndpoint": ("AWS::SageMaker::Endpoint", set()),
+    "sagemaker:CreateInferenceComponent": ("AWS::SageMaker::InferenceComponent", set()),
+    "application-autoscaling:RegisterScalableTarget": ("AWS::ApplicationAutoScaling::ScalableTarget", set()),
+    "application-autoscaling:PutScalingPolicy": (
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        {"ServiceNamespace", "ResourceId", "ScalableDimension"},  # ScalingTargetId has them
+    ),
+    "cloudwatch:PutMetricAlarm": ("AWS::CloudWatch::Alarm", {"AlarmName"}),
+}
+# what a template says beside the calls that create: how updates go, and what a policy belongs to
+BESIDE = {"DeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "ScalingTargetId"}
+
+PROJECTS: list[Row] = [
+    {"settings": {"MAX_INSTANCES": "3", "TAGS": "team=pricing"}},
+    {"deploy_target": "async", "settings": {"MIN_INSTANCES": "0", "MAX_INSTANCES": "2"}},
+    {"deploy_target": "serverless", "settings": {"PROVISIONED_CONCURRENCY": "1"}},
+    {"deploy_target": "inference_components", "settings": {"MAX_COPIES": "2", "MAX_INSTANCES": "2"}},
+]
 
 
-def plain(value: Any) -> Any:
-    """A value of the template with references left out of it: `...` is where the stack decides."""
-    if isinstance(value, dict):
-        if {"Ref", "Fn::GetAtt", "Fn::Sub"} & value.keys():
-            return ...
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
+class Stack:
+    """A template as CloudFormation would create it in the account of the tests."""
+
+    def __init__(self, text: str, image_uri: str) -> None:
+        self.template = yaml.safe_load(text)
+        given = {name: row.get("Default") for name, row in self.template["Parameters"].items()}
+        self.values = {**HERE, **given, "ImageUri": image_uri}
+        self.names: dict[str, str] = {}  # those that CloudFormation would make up, by resource and attribute
+
+    def of_type(self, kind: str) -> Iterator[Row]:
+        """The properties of each resource of a type, without references."""
+        for name, resource in self.template["Resources"].items():
+            if resource["Type"] == kind:
+                yield {"": name, **self.resolved(resource["Properties"])}
+
+    def resolved(self, value: Any) -> Any:
+        """A value as CloudFormation would make it."""
+        if isinstance(value, list):
+            return [self.resolved(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "Ref" in value:
+            return self.values.get(value["Ref"]) or self.names.get(value["Ref"], f"a {value['Ref']}")
+        if "Fn::GetAtt" in value:
+            resource, attribute = value["Fn::GetAtt"]
+            if attribute == "Arn":
+                role = self.template["Resources"][resource]["Properties"]["RoleName"]
+                return f"arn:aws:iam::{ID}:role/{role}"
+            return self.names.get(f"{resource}.{attribute}", f"a {resource}")
+        if "Fn::Sub" in value:
+            filled = re.sub(r"\$\{([\w:]+)\}", lambda name: str(self.values[name[1]]), value["Fn::Sub"])
+            return filled.replace("${!", "${")
+        return {key: self.resolved(item) for key, item in value.items()}
 
 
-def differences(sent: Any, written: Any, place: str = "") -> list[str]:
-    """Where the template says something else than a call."""
-    if written is ...:
-        return []
-    if isinstance(sent, dict) and isinstance(written, dict):
-        return [
-            found
-            for key in {**sent, **written}
-            for found in differences(sent.get(key), written.get(key), f"{place}.{key}")
-        ]
-    if isinstance(sent, list) and isinstance(written, list) and len(sent) == len(written):
-        pairs = enumerate(zip(sent, written, strict=True))
-        return [found for index, pair in pairs for found in differences(*pair, f"{place}.{index}")]
-    return [] if sent == written else [f"{place}: {sent} is {written}"]
+def without(row: Row, names: set[str]) -> Row:
+    return {key: value for key, value in row.items() if key not in names | BESIDE | {""}}
 
 
-@pytest.mark.parametrize("target", ["realtime", "async", "serverless", "inference_components"])
-def test_the_template_has_what_do_deploy_sends_and_is_valid(
-    make: Make, aws: Account, target: str, tmp_path: Path
-) -> None:
-    project = make(deploy_target=target)
+@pytest.mark.parametrize("answers", PROJECTS, ids=lambda answers: answers.get("deploy_target", "realtime"))
+def test_a_stack_makes_what_do_deploy_makes(make: Make, aws: Account, answers: Row) -> None:
+    project = make(**answers)
     (project.path / "model" / "model.pkl").write_bytes(b"model")
     push(project, aws)
     before = len(aws.calls)
     exported = project.verb("export", "cloudformation", "--account", ID)
     assert exported.returncode == 0, exported.stderr
     assert len(aws.calls) == before
-    template = yaml.safe_load(exported.stdout)
     assert project.verb("deploy").returncode == 0
 
-    resources = template["Resources"]
-    unnamed = {"Model": "ModelName", "EndpointConfig": "EndpointConfigName"}  # CloudFormation replaces them
-    added = {"Endpoint": {"DeploymentConfig"}, "InferenceComponent": {"DeploymentConfig"}}  # for updates
-    for name in ("Model", "EndpointConfig", "Endpoint", "InferenceComponent"):
-        for sent in aws.called(f"sagemaker:Create{name}"):
-            call = {key: value for key, value in sent.items() if key != unnamed.get(name)}
-            written = {k: v for k, v in resources[name]["Properties"].items() if k not in added.get(name, ())}
-            assert differences(call, plain(written)) == []
-    policies = {row["PolicyName"] for row in aws.called("iam:PutRolePolicy")}
-    assert {row["PolicyName"] for row in resources["SagemakerRole"]["Properties"]["Policies"]} == policies
+    (model,) = aws.called("sagemaker:CreateModel")
+    (config,) = aws.called("sagemaker:CreateEndpointConfig")
+    stack = Stack(exported.stdout, model["PrimaryContainer"]["Image"])
+    stack.names = {
+        "Model.ModelName": model["ModelName"],
+        "EndpointConfig.EndpointConfigName": config["EndpointConfigName"],
+        "Endpoint.EndpointName": "my-model",
+    }
+    of_updates = {f"{config['EndpointConfigName']}-{watched}" for watched in ("errors", "latency")}
+    for operation, (kind, elsewhere) in RESOURCES.items():
+        sent = [without(call, elsewhere) for call in aws.called(operation) if call.get("AlarmName") not in of_updates]
+        written = [
+            without(row, elsewhere) for row in stack.of_type(kind) if row[""] not in ("ErrorsAlarm", "LatencyAlarm")
+        ]
+        if operation == "cloudwatch:PutMetricAlarm":  # whose action is an ARN that autoscaling makes up
+            sent, written = (
+                [{**row, "AlarmActions": len(row["AlarmActions"])} for row in rows] for rows in (sent, written)
+            )
+        assert written == sent, operation
+    (role,) = [row for row in stack.of_type("AWS::IAM::Role") if row[""] == "SagemakerRole"]
+    (made,) = aws.called("iam:CreateRole")
+    assert role["AssumeRolePolicyDocument"] == json.loads(made["AssumeRolePolicyDocument"])
+    assert {row["PolicyName"]: row["PolicyDocument"] for row in role["Policies"]} == {
+        row["PolicyName"]: json.loads(row["PolicyDocument"]) for row in aws.called("iam:PutRolePolicy")
+    }
+    for group in stack.of_type("AWS::Logs::LogGroup"):
+        if "codebuild" not in group["LogGroupName"]:
+            made = aws.called("logs:CreateLogGroup")[0]
+            assert {row["Key"]: row["Value"] for row in group["Tags"]} == made["tags"]
+    assert not re.search(r"^ *[\w:-]+: [&*]id", exported.stdout, re.MULTILINE)  # CloudFormation takes no aliases
 
-    file = tmp_path / "template.json"
-    file.write_text(json.dumps(template))
-    found = cfnlint.lint_file(file, config={"regions": ["us-east-1"]})
-    assert [str(match) for match in found if match.rule.id.startswith(CODES)] == []
+
+REGIONS = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"]
+LACKING = {"inference_components": {"cn-north-1"}}  # by AWS's registry of resource types, which cfn-lint has
 
 
-def test_a_project_without_an_endpoint_has_no_template(make: Make) -> None:
-    refused = make(deploy_target="batch").verb("export", "cloudformation")
+@exhaustive
+@pytest.mark.parametrize("answers", PROJECTS, ids=lambda answers: answers.get("deploy_target", "realtime"))
+def test_cfn_lint_finds_nothing_wrong(make: Make, aws: Account, answers: Row, tmp_path: Path) -> None:
+    project = make(**answers)
+    (project.path / "model" / "model.pkl").write_bytes(b"model")
+    push(project, aws)
+    file = tmp_path / "template.yaml"
+    assert project.verb("export", "cloudformation", "--account", ID, "--output", str(file)).returncode == 0
+
+    lacking = LACKING.get(answers.get("deploy_target", "realtime"), set())
+    found = cfnlint.lint_file(file, config={"regions": [region for region in REGIONS if region not in lacking]})
+
+    assert [str(match) for match in found if match.rule.id.startswith("E")] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "why"), [("batch", "this project has no endpoint"), ("hyperpod", "CloudFormation can't make what")]
+)
+def test_a_project_whose_target_is_no_endpoint_of_sagemakers_has_no_template(make: Make, target: str, why: str) -> None:
+    refused = make(deploy_target=target).verb("export", "cloudformation")
 
     assert refused.returncode == 3
-    assert "this project has no endpoint" in refused.stderr
+    assert why in refused.stderr

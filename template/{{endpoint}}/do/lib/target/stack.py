@@ -9,6 +9,6 @@ from lib.stack.recording import Recorder
 
 def record(aws: Recorder, role_arn: str) -> None:
     """Keep what do/deploy sends to an empty account, and how it would update that. Raises VerbError."""
-    wanted = deployment.desired_state(aws, role_arn)
+    wanted = deployment.described(aws, role_arn)
     plan.make(deployment.steps(aws, wanted, None))
     recording.record_update(aws, wanted.config)

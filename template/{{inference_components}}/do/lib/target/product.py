@@ -28,8 +28,13 @@ class DesiredState(deployment.DesiredState):
 
 def desired_state(aws: AwsClient) -> DesiredState:
     """What should be there. Raises VerbError where something that it needs is missing."""
+    return described(aws, preflight.role_arn(aws))
+
+
+def described(aws: AwsClient, role_arn: str) -> DesiredState:
+    """The same with a role that is not looked at. Raises VerbError where something else is missing."""
     capacity.require_room()
-    found = deployment.desired_state(aws)
+    found = deployment.described(aws, role_arn)
     return DesiredState(found.image_uri, found.model, found.config, capacity.specification(found.model.name))
 
 

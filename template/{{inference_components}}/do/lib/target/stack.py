@@ -10,7 +10,7 @@ from lib.target import capacity, product, serving
 
 def record(aws: Recorder, role_arn: str) -> None:
     """Keep what do/deploy sends to an empty account, and how it would update that. Raises VerbError."""
-    wanted = product.desired_state(aws, role_arn)
+    wanted = product.described(aws, role_arn)
     plan.make(product.missing(aws, wanted, None, None))
     recording.record_update(aws, wanted.config)
     rolling = serving.rolling_update(capacity.first_copies())

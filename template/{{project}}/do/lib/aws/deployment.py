@@ -51,8 +51,13 @@ class RolledBack(VerbError):
 
 def desired_state(aws: AwsClient) -> DesiredState:
     """What should be there. Raises VerbError where something that it needs is missing."""
+    return described(aws, preflight.role_arn(aws))
+
+
+def described(aws: AwsClient, role_arn: str) -> DesiredState:
+    """The same with a role that is not looked at. Raises VerbError where something else is missing."""
     image_uri = preflight.image_uri(aws)
-    model = requests.model(preflight.role_arn(aws), image_uri, model_data.parameters(aws))
+    model = requests.model(role_arn, image_uri, model_data.parameters(aws))
     return DesiredState(image_uri, model, requests.endpoint_config(aws, model))
 
 

@@ -156,7 +156,10 @@ def _large(value: Any) -> Any:
         return [_large(item) for item in value]
     if not isinstance(value, dict):
         return value
-    upper = {f"{key[0].upper()}{key[1:]}": _large(item) for key, item in value.items()}
+    upper = {
+        f"{key[0].upper()}{key[1:]}": item if key == "tags" and isinstance(item, dict) else _large(item)
+        for key, item in value.items()
+    }
     return {RENAMED.get(key, key): item for key, item in upper.items()}
 
 

@@ -56,6 +56,13 @@ def exported(account: str) -> str:
 
     from lib.stack import template
 
+    class Dumper(yaml.SafeDumper):
+        """Writes what is there twice in full: CloudFormation takes no aliases."""
+
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
+        def ignore_aliases(self, _: object) -> bool:
+            return True
+
     configuration = config.require_sound()
     header = HEADER.format(project=configuration["PROJECT_NAME"], region=configuration["AWS_REGION"])
-    return header + yaml.safe_dump(template.document(account), sort_keys=False, width=120)
+    return header + yaml.dump(template.document(account), Dumper=Dumper, sort_keys=False, width=120)
