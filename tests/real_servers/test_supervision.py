@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -131,6 +132,18 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(
     assert reasons[-1].startswith("gunicorn ended with 3; stopping: model.joblib ")
     assert reasons[-1] == server.log_lines()[-1]["message"]
     assert ("is empty" if not content else "can't be loaded") in reasons[-1]
+
+
+def test_an_example_that_the_model_cannot_answer_ends_the_server_with_the_reason(
+    with_handler: Callable[..., Path], log: Path
+) -> None:
+    project = with_handler("fastapi")
+    (project / "example_request.json").write_text(json.dumps({"instances": [["a text", 1, 2]]}))
+
+    with serving(project, log, ready=False) as server:
+        assert server.process.wait(30) == 1
+        last = server.log_lines()[-1]["message"]
+    assert "can't answer example_request.json" in last
 
 
 def test_two_models_are_not_guessed_between(project: Project, log: Path, tmp_path: Path) -> None:

@@ -237,6 +237,8 @@ def test_other_content_types_are_unsupported(header: str | None) -> None:
         ("text/*", CSV),
         ("text/html, text/csv;q=0.5, application/json;q=0.1", CSV),
         ("application/json;q=0.2, application/x-npy", NPY),
+        ("application/json;q=0, */*", CSV),
+        ("application/*, application/json;q=0", JSON_LINES),
     ],
 )
 def test_the_answer_has_the_form_that_the_client_prefers(header: str | None, expected: str) -> None:

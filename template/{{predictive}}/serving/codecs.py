@@ -68,22 +68,29 @@ def accepted_type(header: str | None) -> str:
     """The content type to answer with, as one of KNOWN; JSON where the client has no wish. Raises NotAcceptable."""
     if not header:
         return JSON
-    for name in _by_preference(header):
-        if name in ("*/*", "application/*"):
-            return JSON
-        name = CSV if name == "text/*" else ALIASES.get(name, name)
-        if name in KNOWN:
-            return name
+    qualities = _qualities(header)
+    refused = {ALIASES.get(name, name) for name, quality in qualities if not quality > 0}
+    for name, quality in qualities:
+        if quality > 0 and (chosen := next((known for known in _meant(name) if known not in refused), "")):
+            return chosen
     raise NotAcceptable(f"none of {header[:200]!r} can be written; accept {', '.join(KNOWN)}")
 
 
-def _by_preference(header: str) -> list[str]:
-    """The media types of an Accept header, most wanted first, those with q=0 left out."""
-    wanted = []
+def _meant(name: str) -> list[str]:
+    """The types of KNOWN that a type of an Accept header stands for, in the order of KNOWN."""
+    if name in ("*/*", "application/*", "text/*"):
+        return [known for known in KNOWN if known.startswith(name.removesuffix("*").removeprefix("*/"))]
+    name = ALIASES.get(name, name)
+    return [name] if name in KNOWN else []
+
+
+def _qualities(header: str) -> list[tuple[str, float]]:
+    """The media types of an Accept header with how much each is wanted, the most wanted first."""
+    found = []
     for part in header.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        wanted.append((_quality(parameters), name))
-    return [name for quality, name in sorted(wanted, key=lambda item: -item[0]) if quality > 0]
+        found.append((name, _quality(parameters)))
+    return sorted(found, key=lambda item: -item[1])
 
 
 def _quality(parameters: list[str]) -> float:

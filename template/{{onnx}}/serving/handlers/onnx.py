@@ -162,12 +162,6 @@ def explained(path: Path, message: str) -> str:
     """Why ONNX Runtime can't load a file, and what to do, in one line."""
     version = onnxruntime.__version__
     text = " ".join(message.split())
-    with path.open("rb") as file:
-        start = file.read(64)
-    if not start:
-        return f"{path.name} is empty"
-    if start.startswith(b"version https://git-lfs"):
-        return f"{path.name} is a pointer of Git LFS, not the model: run git lfs pull"
     if match := IR_VERSION.search(text):
         return (
             f"{path.name} has ONNX's IR version {match[1]}, and onnxruntime {version} reads up to {match[2]}: export "

@@ -23,6 +23,9 @@ class ModelFileMissing(Exception):
     """The model directory doesn't hold the one file that the handler looks for; the text is one line for the owner."""
 
 
+LFS_POINTER = b"version https://git-lfs"  # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+
+
 class UnusableModel(Exception):
     """The model can't be served as it is; the text is one line for the owner: what, why, and what to do."""
 
@@ -127,6 +130,7 @@ def find_model(model_dir: Path, suffixes: tuple[str, ...], names: tuple[str, ...
     here = [path for path in fitting if path.parent == model_dir] or fitting
     found = [path for path in here if path.stem == "model"] or here
     if len(found) == 1:
+        require_content(found[0])
         return found[0]
     listed = ", ".join(str(path.relative_to(model_dir)) for path in (found or files)[:10])
     if found:
@@ -135,6 +139,16 @@ def find_model(model_dir: Path, suffixes: tuple[str, ...], names: tuple[str, ...
     raise ModelFileMissing(
         f"no model in {model_dir}: it should hold one file {wanted}, and holds {listed or 'no file'}"
     )
+
+
+def require_content(path: Path) -> None:
+    """Raise UnusableModel for a file that holds no model at all: an empty one, or what Git LFS leaves in its place."""
+    with path.open("rb") as file:
+        start = file.read(len(LFS_POINTER))
+    if not start:
+        raise UnusableModel(f"{path.name} is empty")
+    if start == LFS_POINTER:
+        raise UnusableModel(f"{path.name} is a pointer of Git LFS, not the model: run git lfs pull")
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

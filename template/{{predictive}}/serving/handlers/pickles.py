@@ -15,10 +15,6 @@ NOTEBOOK_CLASS = re.compile(r"Can't get attribute '(\w+)' on <module '([\w.]+)'"
 def explained(path: Path, error: Exception) -> str:
     """Why `path` can't be loaded, and what to do."""
     content = path.read_bytes()
-    if not content:
-        return f"{path.name} is empty"
-    if content.startswith(b"version https://git-lfs"):
-        return f"{path.name} is a pointer of Git LFS, not the model: run git lfs pull"
     text = " ".join(str(error).split())[:300]
     if match := NOTEBOOK_CLASS.search(text):
         name, module = match.groups()

@@ -179,12 +179,6 @@ def _call(module: Callable[..., Any]) -> Call:
 
 def explained(path: Path, message: str, version: str) -> str:
     """Why PyTorch can't load a file, and what to do, in one line."""
-    with path.open("rb") as file:
-        start = file.read(64)
-    if not start:
-        return f"{path.name} is empty"
-    if start.startswith(b"version https://git-lfs"):
-        return f"{path.name} is a pointer of Git LFS, not the model: run git lfs pull"
     names = _members(path)
     if not names:
         return f"{path.name} is not a file of PyTorch, or is cut off: save it with torch.export.save or torch.jit.save"

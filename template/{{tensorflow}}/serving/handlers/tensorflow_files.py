@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from serving.handlers.base import ModelFileMissing, UnusableModel
+from serving.handlers.base import ModelFileMissing, UnusableModel, require_content
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ def load_keras(path: Path) -> Any:
     """The Keras model in a file; one of Keras 2 by tf-keras, if it is installed. Raises UnusableModel."""
     import tensorflow as tf
 
+    require_content(path)
     config, version = _read_config(path)
     try:
         own_objects = _own_objects(config)
@@ -165,11 +166,6 @@ def _explained(path: Path, version: str, config: Any, error: Exception, installe
     """Why a Keras file can't be loaded, and what to do, in one line."""
     reason = _one_line(error)
     compile_again = "in requirements.in, compile it as its first lines say"
-    if path.stat().st_size == 0:
-        return f"{path.name} is empty"
-    with path.open("rb") as file:
-        if file.read(40).startswith(b"version https://git-lfs"):
-            return f"{path.name} is a pointer of Git LFS, not the model: run git lfs pull"
     if path.name.endswith(".weights.h5") or "No model config" in reason:
         return f"{path.name} holds weights without a model: save it with model.save('model.keras')"
     if "Lambda" in str(error) and "safe" in str(error):
