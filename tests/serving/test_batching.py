@@ -76,7 +76,12 @@ def all_at_once(
             pass
     model.may_go_on.set()
     busy.result(TIMEOUT)
-    return [future.exception(TIMEOUT) or future.result().tolist() for future in futures]
+    return [future.exception(TIMEOUT) or plain(future.result()) for future in futures]
+
+
+def plain(answer: Any) -> Any:
+    """Predictions as lists, of each output where there are several."""
+    return {name: plain(output) for name, output in answer.items()} if isinstance(answer, dict) else answer.tolist()
 
 
 def test_an_idle_model_predicts_a_request_at_once(model: Model) -> None:
@@ -93,6 +98,35 @@ def test_requests_that_wait_are_predicted_together_and_get_their_own_answers(
 
     assert outcomes == [[2], [4, 6], [8]]
     assert model.calls == [1, 4]
+
+
+class ModelWithOutputs(Model):
+    """A model with two named outputs, or with a list of an array for each, which could be taken for rows."""
+
+    def __init__(self, listed: bool) -> None:
+        super().__init__()
+        self.listed = listed
+
+    def predict(self, rows: np.ndarray) -> Any:
+        doubled = super().predict(rows)
+        return [doubled, -doubled] if self.listed else {"price": doubled, "risk": -doubled}
+
+
+def test_each_caller_gets_its_own_rows_of_every_output(pool: ThreadPoolExecutor) -> None:
+    model = ModelWithOutputs(listed=False)
+
+    outcomes = all_at_once(started(model), model, pool, [rows(1), rows(2, 3)])
+
+    assert outcomes == [{"price": [2], "risk": [-2]}, {"price": [4, 6], "risk": [-4, -6]}]
+    assert model.calls == [1, 2]
+
+
+def test_outputs_that_could_be_taken_for_rows_are_refused() -> None:
+    model = ModelWithOutputs(listed=True)
+    model.may_go_on.set()
+
+    with pytest.raises(errors.PredictionFailed):
+        started(model).predict(rows(1, 2))
 
 
 def test_a_batch_has_a_row_limit(model: Model, pool: ThreadPoolExecutor) -> None:
