@@ -28,6 +28,7 @@ HIGHEST_WITHOUT_LIMIT = 100  # SageMaker gives none; accounts have fewer instanc
 BESIDE = {
     "MODEL_PACKAGE_ARN": {},
     "HF_TOKEN_SECRET": {"model_kind": "generative"},
+    "HF_TOKEN_KUBERNETES_SECRET": {"model_kind": "generative"},
     "NGC_KEY_SECRET": {"model_kind": "generative"},
 }
 COMPUTED = {

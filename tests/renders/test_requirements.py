@@ -31,7 +31,7 @@ STARTED = {
     "fastapi": {"gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools"},
 }
 # imported if the owner has installed it, and never asked for
-OPTIONAL = {"tf_keras", "pyarrow"}
+OPTIONAL = {"tf_keras", "pyarrow", "skops"}
 # builds of one package for different machines
 BUILDS = {f"{row['package']}-cpu": row["package"] for row in CATALOG["frameworks"].values()}
 OWN = {"abalone", "lib", "model_cli", "serving"}

@@ -48,7 +48,7 @@ class SilentHandler(SimpleHTTPRequestHandler):
         """Write nothing."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop is in the way of other tests of this process
 def browser() -> Iterator[Browser]:
     """A Chromium."""
     chromium = shutil.which("chromium")

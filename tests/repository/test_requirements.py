@@ -10,7 +10,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("extensions", "migrations", "tasks", "scripts", "tests", "bench")
 OWN = {"bench", "comparing", "my_layers", "owners_scale", "extensions", "lib", "report", "scripts", "serving", "tests"}
-PROVIDED_BY = {"botocore": "boto3", "cfnlint": "cfn-lint", "xdist": "pytest-xdist", "yaml": "pyyaml"}
+PROVIDED_BY = {
+    "botocore": "boto3",
+    "cfnlint": "cfn-lint",
+    "mkdocs": "mkdocs-material",
+    "xdist": "pytest-xdist",
+    "yaml": "pyyaml",
+}
 # run in other environments: the benchmark's plain server in those of generated projects; its peers and the SageMaker
 # SDK in their own
 FRAMEWORKS = {
@@ -29,6 +35,7 @@ ELSEWHERE = {
     "sagemaker",
     "scipy",
     "sklearn",
+    "skops",
     "xllamacpp",
     *FRAMEWORKS,
 }

@@ -84,7 +84,7 @@ class Stack:
         """A text as it is, or with references in it."""
         filled = PLACEHOLDER.sub("${!", value)
         for text, reference in {**self._texts, **(texts or {})}.items():
-            filled = re.sub(rf"(?<![\w.-]){re.escape(text)}(?![\w.-])", lambda _, new=reference: new, filled)
+            filled = re.sub(rf"(?<![\w.-]){re.escape(text)}(?![\w.-])", reference.replace("\\", r"\\"), filled)
         if alone := re.fullmatch(r"\$\{([\w:]+)\}", filled):
             return {"Ref": alone[1]}
         return {"Fn::Sub": filled} if re.search(r"\$\{(?!!)", filled) else value
@@ -98,7 +98,7 @@ class Stack:
         content = {key: value for key, value in parameters.items() if key not in row.get("without", ())}
         if call.name.startswith(SMALL):
             content = _large(content)
-        translate = SPECIAL.get(call.name, Stack.value)
+        translate: Callable[[Stack, Any], Parameters] = SPECIAL.get(call.name, Stack.value)
         properties = translate(self, content)
         for key, attribute in row.get("refers", {}).items():
             properties[key] = _reference(attribute)

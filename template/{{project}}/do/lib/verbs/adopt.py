@@ -9,7 +9,7 @@ from lib.cli import ExitCode, say
 from lib.local import environment
 
 if TYPE_CHECKING:
-    from lib.aws.inventory import Resource
+    from lib.aws.resource import Resource
 
 EPILOG = """\
 The commands change and remove only resources with this project's tags, and refuse resources that have its name but not

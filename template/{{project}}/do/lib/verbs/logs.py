@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from lib import cli, programs
@@ -55,9 +56,10 @@ def show_remote(kind: str, seconds: int, follow: bool) -> int:
     from lib.aws.client import AwsClient
     from lib.target import product
 
-    show = {"endpoint": product.log_lines, "build": partial(logs.present_lines, "build")}[kind]
+    shows: dict[str, Callable[..., Iterable[str] | None]]
+    shows = {"endpoint": product.log_lines, "build": partial(logs.present_lines, "build")}
     verb = {"endpoint": "do/deploy", "build": "do/submit"}[kind]
-    found = show(AwsClient(), time.time() - seconds, follow)
+    found = shows[kind](AwsClient(), time.time() - seconds, follow)
     if found is None:
         raise VerbError(f"the {kind} has written nothing yet: run {verb}, or do/status", ExitCode.MISSING_FILE)
     for line in found:
