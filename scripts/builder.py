@@ -26,14 +26,14 @@ from extensions.document_questions import OTHER_ANSWERS, render  # noqa: E402
 PAGE = "builder/index.md"
 PLACE = "<!-- questions -->"
 WRONG = "\0"  # no question takes it, so its validator says what it takes
-UNRECORDED = {"train_sample", "provision", "git_init"}  # tasks of one run
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """The builder's page with its questions, and any other page as it is."""
     if page.file.src_uri != PAGE:
         return markdown
-    data = json.dumps({"sections": sections(), "schema": json.loads(SCHEMA.read_text(encoding="utf-8"))})
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    data = json.dumps({"sections": sections(), "schema": schema, "projectName": values({})["project_name"]})
     escaped = data.replace("<", r"\u003c")  # so that no text can end the element
     return markdown.replace(PLACE, f'<script type="application/json" id="questions">{escaped}</script>')
 
@@ -46,7 +46,7 @@ def sections() -> list[dict[str, Any]]:
     }
     found: dict[str, list[dict[str, Any]]] = {}
     for name, question in load_questions(ROOT).items():
-        if not is_computed(question) and name not in UNRECORDED:
+        if not is_computed(question):
             found.setdefault(names[name], []).append(described(name, question))
     return [{"title": title.capitalize(), "questions": questions} for title, questions in found.items()]
 

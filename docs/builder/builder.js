@@ -1,12 +1,11 @@
 // The answers builder: shows the template's questions, holds the answers to the schema of answers files, and writes the
 // file and the command. The page carries its data, see scripts/builder.py.
 
-const { sections, schema } = JSON.parse(document.getElementById("questions").textContent);
+const { sections, schema, projectName } = JSON.parse(document.getElementById("questions").textContent);
 const form = document.getElementById("builder");
 const questions = sections.flatMap((section) => section.questions);
 const answers = {}; // what the user gave, by question; settings are in answers.settings
 const SETTINGS = "settings";
-const PLAIN_MAPPINGS = ["instance_prices"]; // left to the file
 
 // --- the part of JSON Schema that the schema of answers uses
 
@@ -103,7 +102,7 @@ function rowOf(question) {
 
 /** A section's questions: those that Copier asks, and the others, which few need, behind a summary. */
 function sectionOf({ title, questions: all }) {
-  const shown = all.filter(({ name, kind }) => kind !== "yaml" && !PLAIN_MAPPINGS.includes(name));
+  const shown = all.filter(({ kind }) => kind !== "yaml"); // mappings: only settings have fields here
   const asked = shown.filter(({ isAsked }) => isAsked).map(rowOf);
   const others = shown.filter(({ isAsked }) => !isAsked).map(rowOf);
   const fieldset = element("fieldset", {}, element("legend", { textContent: title }), ...asked);
@@ -216,7 +215,7 @@ function fileOf() {
 }
 
 const commandOf = () =>
-  `uvx --with copier-template-extensions copier copy --trust --defaults --data-file answers.yml gh:org/mcc-template ./${answers.project_name ?? "my-model"}`;
+  `uvx --with copier-template-extensions copier copy --trust --defaults --data-file answers.yml gh:org/mcc-template ./${answers.project_name ?? projectName}`;
 
 function show() {
   read();

@@ -43,8 +43,6 @@ REQUIREMENTS = Path(__file__).parents[2] / "template" / "{{project}}" / "do" / "
 # what stands in for docker: it notes its arguments and answers, and pushes into the account of the test
 DOCKER = Path(__file__).with_name("stand_in_docker.py")
 
-images: dict[str, str] = {}  # what do/build calls the images of projects in these states
-
 
 @dataclass
 class Project:
@@ -228,10 +226,7 @@ def in_service(project: Project, runtime: Runtime) -> Iterator[None]:
 
 def push(project: Project, aws: Account, architecture: str = "amd64") -> str:
     """Put the image of the project as it is now into ECR, as do/push does; its digest."""
-    state = replays.state_of(project)
-    if state not in images:
-        images[state] = project.verb("build", "--dry-run").stdout.split()[2]
-    repository, _, tag = images[state].partition(":")
+    repository, _, tag = replays.image_of(project).partition(":")
     ecr = aws.client("ecr", project.region)
     with suppress(ecr.exceptions.RepositoryAlreadyExistsException):
         ecr.create_repository(repositoryName=repository, tags=tags_of(repository))

@@ -30,6 +30,7 @@ class Run:
 
 
 _runs: dict[str, Run] = {}
+_images: dict[str, str] = {}
 
 
 def bring(project: Project, verb: str, *arguments: str) -> None:
@@ -47,9 +48,12 @@ def bring(project: Project, verb: str, *arguments: str) -> None:
     _runs[key] = Run([request for request, _ in answered], [status for _, status in answered], written)
 
 
-def state_of(project: Project) -> str:
-    """What is the same for projects that are alike."""
-    return _digest(project, files_of(project.path), ())
+def image_of(project: Project) -> str:
+    """What do/build calls the image of the project as it is."""
+    key = _digest(project, files_of(project.path), ())
+    if key not in _images:
+        _images[key] = project.verb("build", "--dry-run").stdout.split()[2]
+    return _images[key]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -12,7 +12,8 @@ import cfnlint
 import pytest
 import yaml
 
-from tests.aws.conftest import Make, push
+from tests.aws.conftest import Make, push, tags_of
+from tests.aws.replays import bring
 from tests.aws.service.account import ID, REGION, Account
 from tests.exhaustive import exhaustive
 
@@ -126,8 +127,72 @@ def test_a_stack_makes_what_do_deploy_makes(make: Make, aws: Account, answers: R
     assert not re.search(r"^ *[\w:-]+: [&*]id", exported.stdout, re.MULTILINE)  # CloudFormation takes no aliases
 
 
+# moto has no such bucket policies and build projects, and says so: cfn-lint holds these to AWS's schema
+@pytest.mark.filterwarnings("ignore:Tried to parse AWS.*not supported by moto")
+def test_cloudformation_makes_storage_first_and_then_what_serves(make: Make, aws: Account) -> None:
+    project = make()
+    (project.path / "model" / "model.pkl").write_bytes(b"model")
+    exported = project.verb("export", "cloudformation", "--account", ID)
+    stack = {
+        "StackName": "my-stack",
+        "TemplateBody": json.dumps(yaml.safe_load(exported.stdout)),
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+    }
+    cloudformation, sagemaker = aws.client("cloudformation"), aws.client("sagemaker")
+
+    cloudformation.create_stack(**stack)
+
+    (repository,) = aws.client("ecr").describe_repositories()["repositories"]
+    (bucket,) = aws.client("s3").list_buckets()["Buckets"]
+    of_bucket = {
+        row["Key"]: row["Value"] for row in aws.client("s3").get_bucket_tagging(Bucket=bucket["Name"])["TagSet"]
+    }
+    assert repository["repositoryName"] == "my-model"
+    assert of_bucket.items() >= {row["Key"]: row["Value"] for row in tags_of("my-model")}.items()
+    groups = {group["logGroupName"] for group in aws.client("logs").describe_log_groups()["logGroups"]}
+    assert groups == {"/aws/codebuild/my-model", "/aws/sagemaker/Endpoints/my-model"}
+    assert {role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]} == {
+        "my-model-codebuild-use1",
+        "my-model-sagemaker-use1",
+    }
+    assert sagemaker.list_models()["Models"] == []
+
+    image = f"{repository['repositoryUri']}@sha256:{'0' * 64}"
+    # what is kept is not made again
+    cloudformation.delete_stack(StackName="my-stack")
+    given = {"ImageUri": image, "StorageExists": "true"}
+    parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
+    cloudformation.create_stack(**stack, Parameters=parameters)
+
+    (model,) = sagemaker.list_models()["Models"]
+    assert sagemaker.describe_model(ModelName=model["ModelName"])["PrimaryContainer"]["Image"] == image
+    (config,) = sagemaker.list_endpoint_configs()["EndpointConfigs"]
+    (endpoint,) = sagemaker.list_endpoints()["Endpoints"]  # moto gives it a name of its own
+    described = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
+    assert described["EndpointConfigName"] == config["EndpointConfigName"]
+
+
+def test_the_verbs_leave_the_endpoint_of_a_stack_alone(make: Make, aws: Account) -> None:
+    project = make()
+    (project.path / "model" / "model.pkl").write_bytes(b"model")
+    push(project, aws)
+    bring(project, "deploy")
+    # CloudFormation's own tag, which nobody else can set:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+    aws.endpoints.tags[aws.endpoints.endpoints["my-model"].arn]["aws:cloudformation:stack-name"] = "my-stack"
+    project.set(STARTUP_TIMEOUT="700")
+    aws.calls.clear()
+
+    for command in (["deploy"], ["rollback"], ["clean", "--aws", "--yes"]):
+        refused = project.verb(*command)
+        assert refused.returncode != 0
+        assert "my-model belongs to the CloudFormation stack my-stack: " in refused.stderr
+    assert {"sagemaker:UpdateEndpoint", "sagemaker:DeleteEndpoint"}.isdisjoint(aws.changes())
+
+
 REGIONS = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"]
-LACKING = {"inference_components": {"cn-north-1"}}  # by AWS's registry of resource types, which cfn-lint has
+# By AWS's registry of resource types, which cfn-lint has
+LACKING = {"inference_components": {"cn-north-1", "us-gov-west-1"}}
 
 
 @exhaustive

@@ -111,6 +111,48 @@ def test_an_endpoint_is_created_on_an_instance_that_moto_does_not_know_and_updat
 
 
 @pytest.mark.parametrize(
+    "policy",
+    [
+        {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
+        for routing in (
+            {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 2}, "WaitIntervalInSeconds": 60},
+            {"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 9}, "WaitIntervalInSeconds": 60},
+            {"Type": "LINEAR", "LinearStepSize": {"Type": "INSTANCE_COUNT", "Value": 2}, "WaitIntervalInSeconds": 60},
+        )
+    ]
+    + [
+        {
+            "RollingUpdatePolicy": {
+                "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 60},
+                "WaitIntervalInSeconds": 60,
+            }
+        },
+        {
+            "BlueGreenUpdatePolicy": {
+                "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 600},
+                "MaximumExecutionTimeoutInSeconds": 600,
+            }
+        },
+    ],
+    ids=["canary", "small step", "large step", "large batch", "short time"],
+)
+def test_here_steps_and_waits_beyond_sagemakers_limits_are_a_validation_error(
+    aws: Account, client: Any, policy: dict[str, Any]
+) -> None:
+    sagemaker = client("sagemaker")
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "i"})
+    for name in ("c1", "c2"):
+        variant = {**VARIANT, "InitialInstanceCount": 3}
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c1")
+    while sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] != "InService":
+        pass
+
+    with pytest.raises(ClientError, match="ValidationException"):
+        sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="c2", DeploymentConfig=policy)
+
+
+@pytest.mark.parametrize(
     ("variant", "config", "model"),
     [
         ({"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}, {}, {}),

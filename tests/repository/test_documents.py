@@ -47,9 +47,10 @@ def test_the_documented_line_names_the_package_that_the_template_needs() -> None
     extensions = re.findall(r"^  - (copier_\w+)\.", (ROOT / "copier.yml").read_text(), re.MULTILINE)
 
     assert extensions == ["copier_template_extensions"]
+    begin, end = "uvx --with copier-template-extensions copier copy --trust ", "gh:org/mcc-template ./"
     for name in ("README.md", "docs/getting-started.md"):
-        line = "uvx --with copier-template-extensions copier copy --trust gh:org/mcc-template ./myproj"
-        assert line in (ROOT / name).read_text()
+        assert f"{begin}{end}myproj" in (ROOT / name).read_text()
+    assert f"`{begin}--defaults --data-file answers.yml {end}${{" in (ROOT / "docs/builder/builder.js").read_text()
 
 
 def test_every_page_of_the_site_is_built_without_a_warning(site: Path) -> None:

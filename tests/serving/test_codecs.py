@@ -239,6 +239,11 @@ def test_other_content_types_are_unsupported(header: str | None) -> None:
         ("application/json;q=0.2, application/x-npy", NPY),
         ("application/json;q=0, */*", CSV),
         ("application/*, application/json;q=0", JSON_LINES),
+        ("application/*;q=0, */*", CSV),
+        ("application/json, application/*;q=0", JSON),
+        ("*/*;q=0, text/csv;q=0.1", CSV),
+        ("*/*, text/csv", JSON),
+        ("text/csv, */*", CSV),
     ],
 )
 def test_the_answer_has_the_form_that_the_client_prefers(header: str | None, expected: str) -> None:

@@ -68,29 +68,32 @@ def accepted_type(header: str | None) -> str:
     """The content type to answer with, as one of KNOWN; JSON where the client has no wish. Raises NotAcceptable."""
     if not header:
         return JSON
-    qualities = _qualities(header)
-    refused = {ALIASES.get(name, name) for name, quality in qualities if not quality > 0}
-    for name, quality in qualities:
-        if quality > 0 and (chosen := next((known for known in _meant(name) if known not in refused), "")):
-            return chosen
+    ranges = _ranges(header)
+    wishes = [(*_wish(known, ranges), known) for known in KNOWN]
+    quality, _, known = max(wishes, key=lambda wish: (wish[0], -wish[1]))
+    if quality > 0:
+        return known
     raise NotAcceptable(f"none of {header[:200]!r} can be written; accept {', '.join(KNOWN)}")
 
 
-def _meant(name: str) -> list[str]:
-    """The types of KNOWN that a type of an Accept header stands for, in the order of KNOWN."""
-    if name in ("*/*", "application/*", "text/*"):
-        return [known for known in KNOWN if known.startswith(name.removesuffix("*").removeprefix("*/"))]
-    name = ALIASES.get(name, name)
-    return [name] if name in KNOWN else []
+def _wish(known: str, ranges: dict[str, tuple[float, int]]) -> tuple[float, int]:
+    """How much a type is wanted, and its place in the header: the most specific range of media types has the word.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
+    """
+    for name in (known, f"{known.partition('/')[0]}/*", "*/*"):
+        if name in ranges:
+            return ranges[name]
+    return 0.0, 0
 
 
-def _qualities(header: str) -> list[tuple[str, float]]:
-    """The media types of an Accept header with how much each is wanted, the most wanted first."""
-    found = []
-    for part in header.split(","):
+def _ranges(header: str) -> dict[str, tuple[float, int]]:
+    """The quality of each media type or range of an Accept header, and its place there."""
+    found = {}
+    for place, part in enumerate(header.split(",")):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        found.append((name, _quality(parameters)))
-    return sorted(found, key=lambda item: -item[1])
+        found[ALIASES.get(name, name)] = (_quality(parameters), place)
+    return found
 
 
 def _quality(parameters: list[str]) -> float:

@@ -17,13 +17,11 @@ from serving.codecs import RowFormat
 log = logging.getLogger(__name__)
 
 OURS = "serving.handlers."  # modules of the template, not of the project's owner
+LFS_POINTER = b"version https://git-lfs"  # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 
 
 class ModelFileMissing(Exception):
     """The model directory doesn't hold the one file that the handler looks for; the text is one line for the owner."""
-
-
-LFS_POINTER = b"version https://git-lfs"  # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 
 
 class UnusableModel(Exception):

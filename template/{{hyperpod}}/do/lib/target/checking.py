@@ -29,6 +29,15 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "part": lambda value: isinstance(value, dict),
 }
 
+WORDS = {
+    "text": "text",
+    "whole": "a whole number",
+    "number": "a number",
+    "flag": "true or false",
+    "quantity": "a quantity, such as 500m or 2Gi",
+    "part": "a mapping",
+}
+
 
 def require(manifest: Mapping[str, Any]) -> None:
     """Raise VerbError with all that is wrong."""
@@ -40,7 +49,7 @@ def problems(manifest: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a manifest, a line each."""
     for key in ("name", "namespace"):
         if not LABEL.fullmatch(manifest["metadata"][key]):
-            yield f"metadata.{key} is no name of Kubernetes: {manifest['metadata'][key]!r}"
+            yield f"metadata.{key} isn't a valid Kubernetes name: {manifest['metadata'][key]!r}"
     rows = read_table(TABLE)
     spec = manifest["spec"]
     for path, value in _values("", spec):
@@ -80,7 +89,7 @@ def _has_parts(path: str, rows: Mapping[str, Any]) -> bool:
 
 def _of_row(value: Any, row: Mapping[str, Any]) -> Iterator[str]:
     if not KINDS[row["is"]](value):
-        yield f"is no {row['is']}: {value!r}"
+        yield f"must be {WORDS[row['is']]}, not {value!r}"
     elif "pattern" in row and not re.fullmatch(row["pattern"], value):
         yield f"can't be {value!r}"
     elif "longest" in row and len(value) > row["longest"]:

@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib import config
-from lib.cli import ExitCode, VerbError
-from lib.machine import Machine
+from lib.machine import INSTANCE_ADVICE, Machine, of_instance_type, require_room_for_a_copy
 
-PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 ROUTING = {"least-outstanding-requests": "LEAST_OUTSTANDING_REQUESTS", "random": "RANDOM"}
 AMI = "INFERENCE_AMI_VERSION"
 ACCELERATORS = "COPY_ACCELERATORS"
 LARGEST_IMAGE: int | None = None  # SageMaker documents no limit: the disk of the instance is one
-MEMORY_ADVICE = (
-    "run do/config set CONTAINER_ENVIRONMENT SERVING_WORKERS=1 for one process, or do/update --keep-version --data "
-    "instance_type=... for a type with more memory"
-)
+MEMORY_ADVICE = INSTANCE_ADVICE
 
 # what autoscaling changes, and what its numbers count
 DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
@@ -25,10 +20,8 @@ UNIT = "copies"
 
 
 def machine() -> Machine:
-    """What the image has to fit. Raises VerbError for an INSTANCE_TYPE that is not in the list."""
-    name = config.load()["INSTANCE_TYPE"]
-    row = config.INSTANCES[name]
-    return Machine(name, PLATFORMS[row["architecture"]], row["vcpu"], row["memory_mib"])
+    """What the image has to fit."""
+    return of_instance_type()
 
 
 def variant(model_name: str) -> dict[str, Any]:
@@ -77,18 +70,7 @@ def first_copies() -> int:
 
 def require_room() -> None:
     """Raise VerbError for a copy that doesn't fit on an instance. SageMaker keeps some of its memory, too."""
-    instance, configuration = machine(), config.load()
-    needed = {
-        "COPY_MEMORY_MB": (instance.memory_mib, "MB of memory"),
-        "COPY_CPUS": (instance.vcpu, "CPUs"),
-    }
-    for key, (most, unit) in needed.items():
-        if float(configuration[key]) > most:
-            raise VerbError(
-                f"{key}={configuration[key]} doesn't fit on {instance.name}, which has {most} {unit}: run do/config "
-                f"set {key} with less, or do/update --keep-version --data instance_type=...",
-                ExitCode.BAD_CONFIGURATION,
-            )
+    require_room_for_a_copy()
 
 
 def start_seconds() -> int:

@@ -6,17 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib import config
-from lib.machine import Machine
+from lib.machine import INSTANCE_ADVICE, Machine, of_instance_type
 from lib.target import updates
 
-PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 ROUTING = {"least-outstanding-requests": "LEAST_OUTSTANDING_REQUESTS", "random": "RANDOM"}
 AMI = "INFERENCE_AMI_VERSION"
 LARGEST_IMAGE: int | None = None  # SageMaker documents no limit: the disk of the instance is one
-MEMORY_ADVICE = (
-    "run do/config set CONTAINER_ENVIRONMENT SERVING_WORKERS=1 for one process, or do/update --keep-version --data "
-    "instance_type=... for a type with more memory"
-)
+MEMORY_ADVICE = INSTANCE_ADVICE
 
 # what autoscaling changes, and what its numbers count
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -24,10 +20,8 @@ UNIT = "instances"
 
 
 def machine() -> Machine:
-    """What the image has to fit. Raises VerbError for an INSTANCE_TYPE that is not in the list."""
-    name = config.load()["INSTANCE_TYPE"]
-    row = config.INSTANCES[name]
-    return Machine(name, PLATFORMS[row["architecture"]], row["vcpu"], row["memory_mib"])
+    """What the image has to fit."""
+    return of_instance_type()
 
 
 def variant(model_name: str) -> dict[str, Any]:

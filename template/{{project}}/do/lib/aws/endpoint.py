@@ -76,6 +76,12 @@ def named(aws: AwsClient) -> Endpoint | None:
 
 def require_unmanaged(found: Endpoint | None) -> None:
     """Raise VerbError for an endpoint that something else makes, changes and removes, for the project."""
+    if found and (stack := found.tags.get(names.STACK_TAG)):
+        raise VerbError(
+            f"the endpoint {names.project()} belongs to the CloudFormation stack {stack}: run do/export and update the "
+            "stack, or delete it there first",
+            ExitCode.BAD_CONFIGURATION,
+        )
     if found and (target := found.tags.get(names.MANAGED_TAG)):
         raise VerbError(
             f"the endpoint {names.project()} was deployed with deploy_target={target}, which removes it: run do/update "

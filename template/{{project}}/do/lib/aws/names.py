@@ -21,6 +21,9 @@ from lib.cli import ExitCode, VerbError
 HASH_LENGTH = 12
 # on everything that the verbs make: PROJECT_NAME, and the id that Copier drew when the project was made
 PROJECT_TAG, ID_TAG = "mcc-template:project", "mcc-template:id"
+# on what a stack of CloudFormation makes, with the stack's name
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+STACK_TAG = "aws:cloudformation:stack-name"
 # on what another service makes for the project: the deployment target, which removes it
 MANAGED_TAG = "mcc-template:managed-by"
 COMPASS = re.compile("north|south|east|west|central")

@@ -20,7 +20,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "Default": "",
     },
     "StorageExists": {
-        "Description": "Whether do/push or do/submit made the repository, the bucket and the build project",
+        "Description": "Whether the repository, the bucket, the log groups and the build project are there already",
         "Default": "false",
         "AllowedValues": ["true", "false"],
     },
