@@ -20,7 +20,7 @@ from tests.aws import replays
 from tests.aws.runtime import Runtime
 from tests.aws.service import backend
 from tests.aws.service.account import REGION, SECRET_KEY, Account
-from tests.aws.service.boundary import Boundary
+from tests.aws.service.http_server import HttpServer
 from tests.forks import Forks, started
 from tests.rendering import PROJECT_ID, copy_project
 from tests.verbs.conftest import stamp, train, verbs_environment
@@ -129,22 +129,22 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def boundary() -> Iterator[Boundary]:
+def http_server() -> Iterator[HttpServer]:
     """The server that the verbs take for AWS."""
-    server = Boundary()
+    server = HttpServer()
     yield server
     server.shutdown()
     server.server_close()
 
 
 @pytest.fixture
-def aws(boundary: Boundary) -> Iterator[Account]:
+def aws(http_server: HttpServer) -> Iterator[Account]:
     """An empty account. The test fails where a verb asked for something that AWS would not understand."""
     backend.reset()
-    account = Account(boundary.url)
-    boundary.respond = account.respond
+    account = Account(http_server.url)
+    http_server.respond = account.respond
     yield account
-    boundary.respond = None
+    http_server.respond = None
     assert account.wrong == []
     assert account.caller.denied == []
 
@@ -157,7 +157,7 @@ def forks(verbs_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def equip(tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Account, forks: Forks) -> Equip:
+def equip(tmp_path: Path, verbs_environment: Path, http_server: HttpServer, aws: Account, forks: Forks) -> Equip:
     """A function that lets the verbs of the project in a folder, which may still be to come, work in the account."""
 
     def equip(path: Path, region: str = REGION) -> Project:
@@ -168,7 +168,7 @@ def equip(tmp_path: Path, verbs_environment: Path, boundary: Boundary, aws: Acco
         docker.write_text(f'#!/bin/sh\nexec {sys.executable} {DOCKER} "$@"\n')
         docker.chmod(0o755)
         variables = {"DOCKER_LOG": str(programs / "docker.jsonl")}
-        project = Project(path, aws, boundary.url, programs, forks, verbs_environment, variables, region)
+        project = Project(path, aws, http_server.url, programs, forks, verbs_environment, variables, region)
         project.link_environment()
         return project
 

@@ -240,7 +240,7 @@ def test_everybody_else_needs_no_right_to_make_roles(project: Project, aws: Acco
 
 
 def test_an_administrator_makes_roles_without_a_boundary_where_there_is_none(pushed: Project, aws: Account) -> None:
-    aws.boundaries.exist = False
+    aws.permissions_boundaries.exist = False
     pushed.documents = [ADMINISTRATOR]
 
     assert pushed.verb("deploy").returncode == 0

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.aws.service import serverless
 from tests.aws.service.account import Account
-from tests.aws.service.boundary import Boundary
+from tests.aws.service.http_server import HttpServer
 from tests.aws.service.protocols import ServiceError
 
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -26,14 +26,14 @@ VARIANT = {"VariantName": "main", "ModelName": "m", "InstanceType": "ml.g7e.2xla
 
 
 @pytest.fixture
-def client(aws: Account, boundary: Boundary) -> Any:
+def client(aws: Account, http_server: HttpServer) -> Any:
     """A function that makes a client as verbs have it."""
 
     def client(service: str, region: str = "us-east-1") -> Any:
         return boto3.client(
             service,
             region_name=region,
-            endpoint_url=boundary.url,
+            endpoint_url=http_server.url,
             aws_access_key_id="testing",
             aws_secret_access_key="testing",
             config=Config(retries={"max_attempts": 1, "mode": "standard"}),

@@ -65,7 +65,7 @@ def test_requests_in_flight_are_finished_when_the_server_stops(
     with_handler: Callable[..., Path], log: Path, model_server: str
 ) -> None:
     with serving(with_handler(model_server, SLOW_PREDICT), log) as server, ThreadPoolExecutor() as pool:
-        answers = [pool.submit(httpx.post, f"{server.url}/invocations", json=[ROW], timeout=30) for _ in range(6)]
+        answers = [pool.submit(server.post, [ROW]) for _ in range(6)]
         time.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
 

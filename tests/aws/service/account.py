@@ -15,12 +15,12 @@ from typing import Any
 from tests.aws.service import authorization, backend, checks, layers, protocols
 from tests.aws.service.asynchronous import AsyncInvocations
 from tests.aws.service.authorization import Caller
-from tests.aws.service.boundaries import Boundaries
 from tests.aws.service.buckets import Buckets
 from tests.aws.service.builds import Builds
 from tests.aws.service.components import Components, Copies
 from tests.aws.service.endpoints import Endpoints
 from tests.aws.service.layers import Layers
+from tests.aws.service.permissions_boundaries import PermissionsBoundaries
 from tests.aws.service.prices import Prices
 from tests.aws.service.protocols import Answer, Call, Request, ServiceError
 from tests.aws.service.quotas import Quotas
@@ -59,7 +59,7 @@ class Account:
         self._refusals: dict[str, Refusal] = {}
         self._watchers: dict[str, Callable[[Call], object]] = {}
         self.asynchronous = AsyncInvocations(self)
-        self.boundaries = Boundaries()
+        self.permissions_boundaries = PermissionsBoundaries()
         self.lost: Counter[str] = Counter()  # answers to come that get lost
         self.buckets = Buckets()
         self.builds = Builds(self)
@@ -75,7 +75,7 @@ class Account:
         self.transforms = TransformJobs(self)
         self._fakes: tuple[Any, ...] = (
             self.asynchronous,
-            self.boundaries,
+            self.permissions_boundaries,
             self.buckets,
             self.builds,
             self.components,

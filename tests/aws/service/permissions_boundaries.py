@@ -7,7 +7,7 @@ from typing import Any
 from tests.aws.service.protocols import Call, ServiceError
 
 
-class Boundaries:
+class PermissionsBoundaries:
     """Every project has one, until a test says otherwise."""
 
     service = "iam"

@@ -16,7 +16,7 @@ Responder = Callable[[Request], Answer]
 HOP_BY_HOP = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 
 
-class Boundary(ThreadingHTTPServer):
+class HttpServer(ThreadingHTTPServer):
     """Listens on a port of its own; `respond` may be replaced between requests."""
 
     daemon_threads = True
@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    server: Boundary
+    server: HttpServer
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
