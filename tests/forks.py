@@ -150,8 +150,11 @@ def share_certificates() -> None:
     httpx.HTTPTransport().close()
 
 
-def share_what_botocore_keeps() -> None:
-    """Let all sessions of botocore have the files, services, errors and names of events that one session has found."""
+def share_what_botocore_keeps(apart: str | None = None) -> None:
+    """Let all sessions of botocore have the files, services, errors and names of events that one session has found.
+
+    `apart`: a service whose model each session reads for itself.
+    """
     import functools
 
     import botocore.errorfactory
@@ -159,8 +162,9 @@ def share_what_botocore_keeps() -> None:
     import botocore.loaders
 
     files: Any = botocore.loaders.JSONFileLoader
-    read = functools.cache(files().load_file)
-    files.load_file = lambda _, path: read(path)
+    read_again = files().load_file
+    read = functools.cache(read_again)
+    files.load_file = lambda _, path: (read_again if Path(path).parts[-3:-2] == (apart,) else read)(path)
     services: Any = botocore.loaders.Loader
     listed = functools.cache(botocore.loaders.create_loader().list_available_services)
     services.list_available_services = lambda _, type_name: listed(type_name)

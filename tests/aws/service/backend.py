@@ -19,7 +19,9 @@ from tests.forks import share_what_botocore_keeps
 # by an IP address, because botocore puts buckets into the path then, not into the name of the host
 URL = "http://127.0.0.1"
 
-share_what_botocore_keeps()
+share_what_botocore_keeps(
+    apart="s3"
+)  # its clients take the bucket out of their model's paths, which the stand-in reads
 # moto lists a folder of 200 for each request
 moto.backends.list_of_moto_modules = cache(lambda list_all=moto.backends.list_of_moto_modules: [*list_all()])
 _application = DomainDispatcherApplication(create_backend_app)
