@@ -12,8 +12,9 @@ import pytest
 
 exhaustive = pytest.mark.exhaustive
 
-# The frameworks whose packages are installed and imported in seconds: make test serves models of these.
-LIGHT = ("sklearn", "xgboost", "lightgbm", "python")
+# The frameworks whose packages are installed and imported in seconds: make test serves the samples of these. The others
+# are served in images, by make test-containers.
+LIGHT = ("sklearn", "xgboost")
 
 
 def first_of_each(rows: Mapping[str, tuple[Any, ...]], differs: Callable[..., Hashable]) -> list[Any]:

@@ -45,6 +45,7 @@ def test_scikit_learn_models_are_answered_as_they_predict(project: Project) -> N
     assert {case: difference for case, difference in found.items() if difference} == {}
 
 
+@exhaustive
 def test_boosters_are_answered_as_they_predict(project: Project) -> None:
     sklearn = project(framework="sklearn", model_format="joblib", model_server="fastapi")
     path = project(framework="xgboost", model_format="ubj", model_server="fastapi")
@@ -75,6 +76,7 @@ def test_pytorch_models_are_answered_as_the_module_answers(project: Project) -> 
     assert {case: difference for case, difference in found.items() if difference} == {}
 
 
+@exhaustive
 def test_lightgbm_models_are_answered_as_they_predict(project: Project) -> None:
     sklearn = project(framework="sklearn", model_format="joblib", model_server="fastapi")
     path = project(framework="lightgbm", model_format="txt", model_server="fastapi")

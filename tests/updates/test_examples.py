@@ -17,7 +17,9 @@ EXAMPLES = previous.examples()
 
 
 def kind_of(answers: Answers) -> tuple[str | None, ...]:
-    return answers.get("model_kind"), answers.get("model_server")
+    """Each web application, and one of the engines, whose projects have the same layers but for one."""
+    kind = answers.get("model_kind")
+    return kind, answers.get("model_server") if kind is None else None
 
 
 every_example = pytest.mark.parametrize(
