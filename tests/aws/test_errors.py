@@ -189,7 +189,7 @@ def test_an_expired_session_of_sso_is_one_line(project: Project, tmp_path: Path)
     assert len(done.stderr.splitlines()) == 1
 
 
-# what a profile says, and what the one line begins with. Botocore's own errors are the first two; the others are those of
+# what a profile says, and what the one line begins with. The first three are errors of botocore's own, the others of
 # what it runs: https://github.com/boto/botocore/blob/develop/botocore/credentials.py
 PROFILES = {
     "a program that fails": ("credential_process = false", "no AWS credentials found: run aws configure"),

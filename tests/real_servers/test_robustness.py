@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +20,7 @@ import psutil
 import pytest
 
 from tests.real_servers import raw
-from tests.real_servers.conftest import Project, Server, serving
+from tests.real_servers.conftest import ODD_FOLDER, Project, Server, serving
 
 ROW = [1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15]
 OwnHandler = Callable[..., Path]
@@ -117,6 +119,13 @@ def test_unusual_requests_are_answered_alike(server: Server, request_: bytes) ->
     answer = raw.send(server.port, request_)
 
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "application/json", b"")
+
+
+def test_the_folder_for_temporary_files_may_have_any_name(server: Server) -> None:
+    (folder,) = (server.log.parent / ODD_FOLDER).iterdir()
+
+    assert folder.name.startswith("serving-")
+    assert server.post([ROW]).status_code == 200
 
 
 def test_custom_attributes_come_back_however_long(server: Server) -> None:
@@ -220,6 +229,31 @@ def test_a_large_body_that_takes_long_to_read_delays_no_ping(
         assert server.post([ROW]).status_code == 200
         assert time.monotonic() - began < 2
         assert reading.result().status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the highest use of memory is read from /proc")
+def test_many_large_bodies_at_once_take_the_memory_to_read_one(shared_server: Callable[[str], Server]) -> None:
+    """Each decoded body waits for its prediction, as numbers; the text of one is taken apart at a time."""
+    server = shared_server("fastapi")
+    body = (",".join(map(str, ROW)) + "\n").encode() * 55_000
+    headers = {"Content-Type": "text/csv"}
+
+    def post(_: int) -> int:
+        return httpx.post(f"{server.url}/invocations", content=body, headers=headers, timeout=60).status_code
+
+    def peak(bodies: int) -> int:
+        """The highest use of memory of any worker, in bytes, while it answers them."""
+        processes = [Path(f"/proc/{worker.pid}") for worker in server.workers()]
+        for process in processes:
+            (process / "clear_refs").write_text("5")
+        with ThreadPoolExecutor() as pool:
+            assert {*pool.map(post, range(bodies))} == {200}
+        return max(
+            int(re.findall(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())[0]) << 10 for process in processes
+        )
+
+    peak(2)  # each worker has the memory that it keeps
+    assert peak(8) - peak(1) < 8 * 3 * len(body)
 
 
 @pytest.mark.alone

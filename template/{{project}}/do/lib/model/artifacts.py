@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,17 @@ def mounted() -> Path | None:
 
 
 def contents(model_dir: Path = MODEL_DIR) -> list[Path]:
-    """Everything in a model directory but hidden files; empty if there is no such directory."""
-    return sorted(path for path in model_dir.glob("*") if not path.name.startswith("."))
+    """Everything in a model directory but hidden files; empty if there is no such directory. Raises VerbError."""
+    try:
+        names = os.listdir(model_dir)  # Path.glob finds nothing where it may not look
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError:
+        raise VerbError(
+            f"you may not read {model_dir}: run sudo chown -R $(id -u) {shlex.quote(str(model_dir))}",
+            ExitCode.MISSING_FILE,
+        ) from None
+    return [model_dir / name for name in sorted(names) if not name.startswith(".")]
 
 
 def artifact() -> Path:
