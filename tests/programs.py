@@ -7,7 +7,6 @@ environment that it found when it was imported.
 from __future__ import annotations
 
 import os
-import os
 import sys
 from pathlib import Path
 from typing import NamedTuple

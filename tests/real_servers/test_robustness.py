@@ -232,28 +232,32 @@ def test_a_large_body_that_takes_long_to_read_delays_no_ping(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the highest use of memory is read from /proc")
-def test_many_large_bodies_at_once_take_the_memory_to_read_one(shared_server: Callable[[str], Server]) -> None:
-    """Each decoded body waits for its prediction, as numbers; the text of one is taken apart at a time."""
-    server = shared_server("fastapi")
-    body = (",".join(map(str, ROW)) + "\n").encode() * 55_000
-    headers = {"Content-Type": "text/csv"}
+@both
+def test_many_large_bodies_at_once_take_the_memory_to_read_one(
+    with_handler: OwnHandler, log: Path, model_server: str
+) -> None:
+    own = """
+    def decode(self, body, content_type):
+        taken = np.ones(len(body) * 100, dtype=np.uint8)
+        time.sleep(0.1)
+        return super().decode(body.strip(), content_type)
+"""
+    body = json.dumps([ROW]).encode() + b" " * 300_000
+    with serving(with_handler(model_server, own), log, SERVING_WORKERS="1") as server, ThreadPoolExecutor() as pool:
+        (process,) = [Path(f"/proc/{worker.pid}") for worker in server.workers()]
 
-    def post(_: int) -> int:
-        return httpx.post(f"{server.url}/invocations", content=body, headers=headers, timeout=60).status_code
+        def peak() -> int:
+            """The highest use of memory so far, in bytes."""
+            return int(re.findall(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())[0]) << 10
 
-    def peak(bodies: int) -> int:
-        """The highest use of memory of any worker, in bytes, while it answers them."""
-        processes = [Path(f"/proc/{worker.pid}") for worker in server.workers()]
-        for process in processes:
-            (process / "clear_refs").write_text("5")
-        with ThreadPoolExecutor() as pool:
-            assert {*pool.map(post, range(bodies))} == {200}
-        return max(
-            int(re.findall(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())[0]) << 10 for process in processes
-        )
+        def post(_: int) -> int:
+            headers = {"Content-Type": "application/json"}
+            return httpx.post(f"{server.url}/invocations", content=body, headers=headers, timeout=60).status_code
 
-    peak(2)  # each worker has the memory that it keeps
-    assert peak(8) - peak(1) < 8 * 3 * len(body)
+        assert post(0) == 200
+        before = peak()
+        assert {*pool.map(post, range(8))} == {200}
+        assert peak() - before < 200 * len(body)
 
 
 @pytest.mark.alone

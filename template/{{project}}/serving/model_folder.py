@@ -13,22 +13,22 @@ class Unreadable(Exception):
 def visible(folder: Path) -> list[Path]:
     """Everything in a folder but hidden files; nothing if there is no such folder. Raises Unreadable."""
     try:
-        names = os.listdir(folder)  # Path.glob finds nothing where it may not look
+        paths = sorted(folder.iterdir())  # Path.glob finds nothing where it may not look
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError:
         raise Unreadable(explained(folder)) from None
-    return [folder / name for name in sorted(names) if not name.startswith(".")]
+    return [path for path in paths if not path.name.startswith(".")]
 
 
 def unreadable(folder: Path) -> str:
     """The first file or folder inside that can't be read, and what to run; empty if there is none."""
-    refused: list[str] = []
-    for parent, _, files in os.walk(folder, onerror=lambda error: refused.append(error.filename)):
-        refused += [path for name in sorted(files) if not os.access(path := os.path.join(parent, name), os.R_OK)]
-        if refused:
-            break
-    return explained(refused[0]) if refused else ""
+    refused: list[OSError] = []
+    for parent, _, files in os.walk(folder, onerror=refused.append):
+        for path in (Path(parent, name) for name in sorted(files)):
+            if not os.access(path, os.R_OK):
+                return explained(path)
+    return explained(refused[0].filename) if refused else ""
 
 
 def explained(path: object) -> str:

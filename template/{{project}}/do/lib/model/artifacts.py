@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ def mounted() -> Path | None:
 def contents(model_dir: Path = MODEL_DIR) -> list[Path]:
     """Everything in a model directory but hidden files; empty if there is no such directory. Raises VerbError."""
     try:
-        names = os.listdir(model_dir)  # Path.glob finds nothing where it may not look
+        paths = sorted(model_dir.iterdir())  # Path.glob finds nothing where it may not look
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError:
@@ -41,7 +40,7 @@ def contents(model_dir: Path = MODEL_DIR) -> list[Path]:
             f"you may not read {model_dir}: run sudo chown -R $(id -u) {shlex.quote(str(model_dir))}",
             ExitCode.MISSING_FILE,
         ) from None
-    return [model_dir / name for name in sorted(names) if not name.startswith(".")]
+    return [path for path in paths if not path.name.startswith(".")]
 
 
 def artifact() -> Path:
