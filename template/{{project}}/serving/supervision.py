@@ -6,6 +6,7 @@ What the parts are, and their environment, is up to `serve`. Nothing here needs 
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import json
 import os
@@ -212,7 +213,12 @@ def run_folder() -> Iterator[Path]:
     except OSError as error:
         raise NoRunFolder(f"there is no folder for temporary files ({error}): name one in TMPDIR") from None
     with folder as name:
-        yield Path(name)
+        try:
+            yield Path(name)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise NoRunFolder(f"{place} is full ({error.strerror}): name another folder in TMPDIR") from None
 
 
 def nginx_string(text: object) -> str:
