@@ -136,6 +136,19 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(
     assert ("is empty" if not content else "can't be loaded") in reasons[-1]
 
 
+def test_the_old_binary_format_of_xgboost_is_refused_with_what_to_run(
+    project: Project, log: Path, tmp_path: Path
+) -> None:
+    """https://github.com/dmlc/xgboost/issues/11758; the beginning is that of a file of XGBoost 1.7.6."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/model.model").write_bytes(b"binf\x00\x00\x00\x3f\x03\x00\x00\x00")
+    path = project(framework="xgboost", model_format="json")
+
+    with serving(path, log, ready=False, SM_MODEL_DIR=str(tmp_path / "old")) as server:
+        assert server.process.wait(30) == 1
+    assert 'save it with save_model("model.json")' in server.log_lines()[-1]["message"]
+
+
 @pytest.mark.parametrize(("locked", "code"), [("locked", 5), ("locked/model.joblib", 1)])
 def test_a_model_that_this_user_may_not_read_is_named_with_what_to_run(
     project: Project, log: Path, tmp_path: Path, locked: str, code: int
