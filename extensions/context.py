@@ -24,7 +24,14 @@ def read_yaml(text: str) -> Any:
 
 def load_catalog(folder: Path = CATALOG) -> Catalog:
     """Read the catalog: a table per file, named as the file, with a row per choice, named as the choice."""
-    return {path.stem: read_yaml(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yml"))}
+    catalog = {path.stem: read_yaml(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yml"))}
+    for row in catalog["settings"].values():
+        for question, wanted in row.get("only", {}).items():
+            if isinstance(wanted, dict):
+                row["only"][question] = [
+                    name for name, choice in catalog[f"{question}s"].items() if wanted["having"] in choice
+                ]
+    return catalog
 
 
 class Context(ContextHook):

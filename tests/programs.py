@@ -6,6 +6,7 @@ environment that it found when it was imported.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -39,3 +40,8 @@ def tool(name: str, *arguments: object, folder: Path | None = None, given: str =
     """Run a tool of the tests' environment there, however it ends; `given` is what it reads."""
     command = local[str(TOOLS / name)].with_cwd(folder).with_env(**environment)[arguments]
     return Done(*(command << given).run(retcode=None))
+
+
+def bound_by_modes() -> list[str]:
+    """What a command begins with so that files' modes bind it, as they bind everybody but root."""
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []

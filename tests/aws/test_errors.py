@@ -187,3 +187,42 @@ def test_an_expired_session_of_sso_is_one_line(project: Project, tmp_path: Path)
     assert done.returncode == 2
     assert done.stderr.startswith("do/status: no AWS credentials found: run aws configure, or aws sso login")
     assert len(done.stderr.splitlines()) == 1
+
+
+# what a profile says, and what the one line begins with. The first three are errors of botocore's own, the others of
+# what it runs: https://github.com/boto/botocore/blob/develop/botocore/credentials.py
+PROFILES = {
+    "a program that fails": ("credential_process = false", "no AWS credentials found: run aws configure"),
+    "a role without a source": ("role_arn = arn:aws:iam::1:role/r", "no AWS credentials found: run aws configure"),
+    "a source that names itself": (
+        "source_profile = q\nrole_arn = arn:aws:iam::1:role/r\n[profile q]\nsource_profile = p\n"
+        "role_arn = arn:aws:iam::1:role/q",
+        "the AWS credentials can't be read: run aws sts",
+    ),
+    "a program that isn't there": ("credential_process = nowhere", "the AWS credentials can't be read: run aws sts"),
+    "a program that gives no JSON": ("credential_process = echo x", "the AWS credentials can't be read: run aws sts"),
+    "a token that isn't there": (
+        "web_identity_token_file = nowhere\nrole_arn = arn:aws:iam::1:role/r",
+        "the AWS credentials can't be read: run aws sts",
+    ),
+    "a file that can't be parsed": ("[", "the AWS credentials can't be read: run aws sts"),
+    "a code of MFA": (
+        "mfa_serial = arn:aws:iam::1:mfa/m\nsource_profile = k\nrole_arn = arn:aws:iam::123456789012:role/r\n"
+        "[profile k]\naws_access_key_id = k\naws_secret_access_key = s",
+        "the AWS profile asks for an MFA code, and there is no terminal: in one, run eval",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_that_gives_no_credentials_is_one_line(project: Project, tmp_path: Path, name: str) -> None:
+    lines, beginning = PROFILES[name]
+    (tmp_path / "config").write_text(f"[profile p]\n{lines}\n")
+    variables = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "p", "HOME": str(tmp_path)}
+    keys = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+
+    done = project.verb("status", **variables, **keys)
+
+    assert done.stderr.splitlines()[0].startswith(f"do/status: {beginning}"), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2

@@ -28,18 +28,19 @@ def put(aws: Account, key: str) -> None:
     s3.put_object(Bucket="models", Key=key, Body=b"model")
 
 
-def package(aws: Account, approval: str) -> str:
-    """Make a model package; its ARN."""
+def package(aws: Account, approval: str, containers: int = 1) -> str:
+    """Make a model package; its ARN. Without containers it has no inference specification, as AWS allows."""
     sagemaker = aws.client("sagemaker")
     sagemaker.create_model_package_group(**GROUP)
+    specification = {
+        "Containers": [{"Image": "i", "ModelDataUrl": ARCHIVE}] * containers,
+        "SupportedContentTypes": ["application/json"],
+        "SupportedResponseMIMETypes": ["application/json"],
+    }
     made = sagemaker.create_model_package(
         ModelPackageGroupName=GROUP["ModelPackageGroupName"],
         ModelApprovalStatus=approval,
-        InferenceSpecification={
-            "Containers": [{"Image": "i", "ModelDataUrl": ARCHIVE}],
-            "SupportedContentTypes": ["application/json"],
-            "SupportedResponseMIMETypes": ["application/json"],
-        },
+        **({"InferenceSpecification": specification} if containers else {}),
     )
     return str(made["ModelPackageArn"])
 
@@ -106,4 +107,18 @@ def test_a_package_that_is_not_approved_is_refused_in_one_line(make: Make, aws: 
     line = last_line(project.verb("deploy"), 3)
 
     assert line.startswith(f"do/deploy: the model package is {approval}, and only an Approved one is deployed")
+    assert aws.called("sagemaker:CreateModel") == []
+
+
+@pytest.mark.parametrize(("containers", "said"), [(0, "no containers"), (2, "2 containers")])
+def test_a_package_without_the_one_model_is_refused_in_one_line(
+    make: Make, aws: Account, containers: int, said: str
+) -> None:
+    """https://github.com/aws/sagemaker-python-sdk/pull/3228 is about packages without an inference specification."""
+    arn = package(aws, "Approved", containers)
+    project = with_model(make, aws, model_source="registry", settings={"MODEL_PACKAGE_ARN": arn})
+
+    line = last_line(project.verb("deploy"), 3)
+
+    assert line.startswith(f"do/deploy: the model package has {said} with a model, and this project serves one")
     assert aws.called("sagemaker:CreateModel") == []

@@ -193,6 +193,14 @@ def test_a_dump_that_no_library_loads_is_said_to_be_one(begin: bytes, library: s
         look_at(tmp_path / "model.json")
 
 
+def test_the_old_binary_format_of_xgboost_is_named(tmp_path: Path) -> None:
+    """https://github.com/dmlc/xgboost/issues/11758; the beginning is that of a file of XGBoost 1.7.6."""
+    (tmp_path / "model.model").write_bytes(b"binf\x00\x00\x00\x3f\x03\x00\x00\x00")
+
+    with pytest.raises(inspected.Unreadable, match=r"old binary format, which XGBoost 3.1 and later can't load"):
+        look_at(tmp_path / "model.model")
+
+
 def test_a_page_about_a_build_is_no_version(tmp_path: Path) -> None:
     content = (MODELS / "skl2onnx-1.20.onnx").read_bytes()
     (tmp_path / "model.onnx").write_bytes(content.replace(b"1.20.0", b"Git in"))

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,15 +159,17 @@ class Server:
 
 
 @contextmanager
-def serving(project: Path, log: Path, ready: bool = True, **environment: str) -> Iterator[Server]:
-    """The project's server on a free port, with two workers where nothing else is asked."""
+def serving(
+    project: Path, log: Path, ready: bool = True, before: Sequence[str] = (), **environment: str
+) -> Iterator[Server]:
+    """The project's server on a free port, with two workers where nothing else is asked; `before` it in the command."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     settings = {"SM_MODEL_DIR": str(project / "model"), "SAGEMAKER_BIND_TO_PORT": str(port), "SERVING_WORKERS": "2"}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(project / ".venv/bin/python"), "serving/serve", "serve"],
+            [*before, str(project / ".venv/bin/python"), "serving/serve", "serve"],
             cwd=project,
             env=os.environ | settings | environment,
             stdout=output,
@@ -195,8 +197,10 @@ def shared_server(project: Project, tmp_path_factory: pytest.TempPathFactory) ->
         def start(model_server: str) -> Server:
             if model_server not in servers:
                 path = project(framework="sklearn", model_format="joblib", model_server=model_server)
-                log = tmp_path_factory.mktemp("shared") / "log"
-                servers[model_server] = stack.enter_context(serving(path, log))
+                folder = tmp_path_factory.mktemp("shared")
+                odd = folder / ODD_FOLDER
+                odd.mkdir()
+                servers[model_server] = stack.enter_context(serving(path, folder / "log", TMPDIR=str(odd)))
             return servers[model_server]
 
         yield start
@@ -207,6 +211,9 @@ def server(request: pytest.FixtureRequest, shared_server: Callable[[str], Server
     """The shared server of each web application."""
     return shared_server(request.param)
 
+
+# where the shared servers have their sockets: nginx's configuration has to quote it
+ODD_FOLDER = 'a "b"; $c {é'
 
 # A handler that needs no framework: what a server does whatever its model is, it shows in a third of the time.
 PLAIN_HANDLER = """import os, time

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 
@@ -18,7 +21,7 @@ import psutil
 import pytest
 
 from tests.real_servers import raw
-from tests.real_servers.conftest import Project, Server, serving
+from tests.real_servers.conftest import ODD_FOLDER, Project, Server, serving
 
 ROW = [1, 0.455, 0.365, 0.095, 0.514, 0.2245, 0.101, 0.15]
 OwnHandler = Callable[..., Path]
@@ -117,6 +120,13 @@ def test_unusual_requests_are_answered_alike(server: Server, request_: bytes) ->
     answer = raw.send(server.port, request_)
 
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "application/json", b"")
+
+
+def test_the_folder_for_temporary_files_may_have_any_name(server: Server) -> None:
+    (folder,) = (server.log.parent / ODD_FOLDER).iterdir()
+
+    assert folder.name.startswith("serving-")
+    assert server.post([ROW]).status_code == 200
 
 
 def test_custom_attributes_come_back_however_long(server: Server) -> None:
@@ -220,6 +230,35 @@ def test_a_large_body_that_takes_long_to_read_delays_no_ping(
         assert server.post([ROW]).status_code == 200
         assert time.monotonic() - began < 2
         assert reading.result().status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the highest use of memory is read from /proc")
+@both
+def test_many_large_bodies_at_once_take_the_memory_to_read_one(
+    with_handler: OwnHandler, log: Path, model_server: str
+) -> None:
+    own = """
+    def decode(self, body, content_type):
+        taken = np.ones(len(body) * 300, dtype=np.uint8)
+        time.sleep(0.1)
+        return super().decode(body.strip(), content_type)
+"""
+    body = json.dumps([ROW]).encode() + b" " * 300_000
+    with serving(with_handler(model_server, own), log, SERVING_WORKERS="1") as server, ThreadPoolExecutor() as pool:
+        (process,) = [Path(f"/proc/{worker.pid}") for worker in server.workers()]
+
+        def peak() -> int:
+            """The highest use of memory so far, in bytes."""
+            return int(re.findall(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())[0]) << 10
+
+        def post(_: int) -> int:
+            headers = {"Content-Type": "application/json"}
+            return httpx.post(f"{server.url}/invocations", content=body, headers=headers, timeout=60).status_code
+
+        assert post(0) == 200
+        before = peak()
+        assert {*pool.map(post, range(8))} == {200}
+        assert peak() - before < 600 * len(body)
 
 
 @pytest.mark.alone
@@ -361,3 +400,28 @@ def test_without_space_for_metrics_there_are_answers(project: Project) -> None:
 
     assert (done.returncode, done.stdout.strip()) == (0, "b''")
     assert "no metrics of process" in done.stderr
+
+
+MOUNT = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+FULL_DISK = 'mount -t tmpfs -o size=256k none /mnt && exec "$@"'
+
+
+def can_mount() -> bool:
+    """Whether a program may have mounts of its own here."""
+    return sys.platform == "linux" and subprocess.run([*MOUNT, "true"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="a full disk is a mount of its own, which is not allowed here")
+@both
+def test_a_full_disk_costs_the_metrics_and_nothing_else(with_handler: OwnHandler, log: Path, model_server: str) -> None:
+    before = [*MOUNT, "sh", "-c", FULL_DISK, "sh"]
+
+    with serving(with_handler(model_server), log, before=before, TMPDIR="/mnt") as server:
+        (run_dir,) = Path(f"/proc/{server.process.pid}/root/mnt").iterdir()
+        with suppress(OSError), (run_dir / "fill").open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 512)
+        assert [server.post([ROW]).status_code for _ in range(20)] == [200] * 20
+        assert httpx.get(f"{server.url}/metrics").status_code == 200
+        assert server.stop() == 0
+    assert "stopped: 0 requests were cut" in server.log_lines()[-1]["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.programs import bound_by_modes
 from tests.real_servers import raw
 from tests.real_servers.conftest import Project, serving
 
@@ -132,6 +134,37 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(
     assert reasons[-1].startswith("gunicorn ended with 3; stopping: model.joblib ")
     assert reasons[-1] == server.log_lines()[-1]["message"]
     assert ("is empty" if not content else "can't be loaded") in reasons[-1]
+
+
+def test_the_old_binary_format_of_xgboost_is_refused_with_what_to_run(
+    project: Project, log: Path, tmp_path: Path
+) -> None:
+    """https://github.com/dmlc/xgboost/issues/11758; the beginning is that of a file of XGBoost 1.7.6."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/model.model").write_bytes(b"binf\x00\x00\x00\x3f\x03\x00\x00\x00")
+    path = project(framework="xgboost", model_format="json")
+
+    with serving(path, log, ready=False, SM_MODEL_DIR=str(tmp_path / "old")) as server:
+        assert server.process.wait(30) == 1
+    assert 'save it with save_model("model.json")' in server.log_lines()[-1]["message"]
+
+
+@pytest.mark.parametrize(("locked", "code"), [("locked", 5), ("locked/model.joblib", 1)])
+def test_a_model_that_this_user_may_not_read_is_named_with_what_to_run(
+    project: Project, log: Path, tmp_path: Path, locked: str, code: int
+) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    (folder / "model.joblib").write_bytes(b"model")
+    (tmp_path / locked).chmod(0)
+    path = sklearn(project, "fastapi")
+
+    with serving(path, log, ready=False, before=bound_by_modes(), SM_MODEL_DIR=str(folder)) as server:
+        assert server.process.wait(30) == code
+    last = server.log_lines()[-1]["message"]
+    assert (
+        f"user {os.geteuid()} may not read {tmp_path / locked}: where the model comes from, run chmod -R a+rX" in last
+    )
 
 
 def test_an_example_that_the_model_cannot_answer_ends_the_server_with_the_reason(

@@ -10,5 +10,5 @@ TEMPLATE = Path(__file__).parents[2] / "template"
 
 sys.path.insert(0, str(TEMPLATE / "{{predictive}}"))
 
-for layer in ("{{flask}}", "{{fastapi}}"):  # a rendered project has one of them
+for layer in ("{{project}}", "{{flask}}", "{{fastapi}}"):  # a rendered project has one of the last two
     importlib.import_module("serving").__path__.append(str(TEMPLATE / layer / "serving"))

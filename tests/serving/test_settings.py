@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import socket
 from pathlib import Path
 
 import pytest
 
 from serving import settings
 from serving.settings import SettingError, from_environment, usable_cpus
+
+supervision = importlib.import_module("serving.supervision")  # of another layer, where mypy does not look
 
 
 def test_the_defaults_are_what_sagemaker_expects() -> None:
@@ -43,6 +47,24 @@ def test_nonsense_is_refused_by_name_and_value(name: str, value: str) -> None:
         from_environment({name: value})
 
     assert str(refused.value).startswith(f"{name}={value!r} is not ")
+
+
+def test_a_folder_in_which_sockets_would_have_too_long_paths_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://github.com/python/cpython/issues/93852"""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("l" * 95)))
+
+    with supervision.run_folder() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "worker-1000.sock"))
+    assert not folder.exists()
+
+
+def test_no_folder_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+
+    with pytest.raises(supervision.NoRunFolder, match="name one in TMPDIR"), supervision.run_folder():
+        pass
 
 
 def test_a_cpu_limit_counts_more_than_the_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.programs import bound_by_modes
 from tests.verbs.conftest import Render, refusal, run, stamp
 
 # What stands in for the container's entrypoint: it listens, and tells its environment and its end.
@@ -76,6 +77,24 @@ def test_a_model_folder_that_is_not_there_is_named(bare_project: Path) -> None:
     assert refusal(run(bare_project, "serve", "--model", "/nowhere"), 5) == (
         "do/serve: there is no model in /nowhere: name a folder that holds one"
     )
+
+
+@pytest.mark.parametrize(
+    ("locked", "command", "said"),
+    [
+        ("model", "do/serve", "do/serve: you may not read {}/model: run sudo chown -R $(id -u) "),
+        ("model/model.pkl", "do/inspect", "do/inspect: you may not open {}/model/model.pkl: run ls -ld "),
+    ],
+)
+def test_what_may_not_be_read_is_named(project: Path, locked: str, command: str, said: str) -> None:
+    (project / "model/model.pkl").write_bytes(b"model")
+    (project / locked).chmod(0)
+
+    done = subprocess.run(
+        [*bound_by_modes(), sys.executable, command], cwd=project, capture_output=True, text=True, timeout=60
+    )
+
+    assert refusal(done, 5).startswith(said.format(project))
 
 
 def test_a_port_that_is_taken_is_one_line(servable: Path) -> None:

@@ -204,6 +204,63 @@ def test_a_conflict_ends_it_with_1_and_names_the_file(project: Path) -> None:
     assert line.startswith("do/update: serving/nginx.conf has conflicts of an earlier update: resolve them")
 
 
+# what people set for all of their repositories: https://github.com/copier-org/copier/issues/1224, 1805, 2300 and 2362
+OF_THE_USER = """\
+[core]
+    hooksPath = {hooks}
+    attributesFile = {hooks}/attributes
+[commit]
+    gpgSign = true
+[color]
+    ui = always
+[diff]
+    noprefix = true
+    mnemonicPrefix = true
+    external = false
+[merge]
+    conflictStyle = zdiff3
+[apply]
+    whitespace = error
+[init]
+    templateDir = {hooks}/template
+"""
+
+
+@pytest.mark.parametrize("inside_a_hook", [False, True])
+def test_settings_and_hooks_of_the_users_git_change_nothing(project: Path, tmp_path: Path, inside_a_hook: bool) -> None:
+    for name in ("pre-commit", "post-checkout", "template/hooks/post-checkout"):
+        hook = tmp_path / "hooks" / name
+        hook.parent.mkdir(parents=True, exist_ok=True)
+        hook.write_text("#!/bin/sh\necho hook says no >&2\nexit 1\n")
+        hook.chmod(0o755)
+    (tmp_path / "gitconfig").write_text(OF_THE_USER.format(hooks=tmp_path / "hooks"))
+    of_a_hook = {"GIT_DIR": ".git", "GIT_INDEX_FILE": ".git/index", "GIT_PREFIX": ""} if inside_a_hook else {}
+
+    done = run(project, "update", GIT_CONFIG_GLOBAL=str(tmp_path / "gitconfig"), **of_a_hook)
+
+    assert done.returncode == 0, done.stderr
+    assert (project / "serving/nginx.conf").read_text().startswith("# improved")
+    assert git(project, "status", "--porcelain").splitlines() == [
+        " M .copier-answers.yml",
+        " M do/lib/answers.json",
+        " M serving/nginx.conf",
+    ]
+
+
+def test_a_checkout_with_the_line_ends_of_windows_starts_every_verb(made: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "-c", "core.autocrlf=true", str(made), "clone")
+    clone = tmp_path / "clone"
+    tracked = git(clone, "ls-files").splitlines()
+
+    assert [name for name in tracked if b"\r\n" in (clone / name).read_bytes()] == []
+    verbs = [name for name in tracked if Path(name).parent == Path("do") and "." not in Path(name).name]
+    ended = [
+        subprocess.run([clone / name, "--help"], capture_output=True).returncode for name in ("do/config", "do/serve")
+    ]
+    assert len(verbs) > 20
+    assert ended == [0, 0]
+
+
 def test_what_could_not_be_applied_counts_as_a_conflict(project: Path) -> None:
     (project / "serving/nginx.conf.rej").write_text("@@ -1 +1 @@\n")
 

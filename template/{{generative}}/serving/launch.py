@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from serving import model_folder
 from serving.options import Options, overridden, read
 from serving.settings import SettingError, Settings
 
@@ -105,9 +106,8 @@ def with_template(name: str, value: object) -> object:
 
 
 def mounted(model_dir: Path) -> str | None:
-    """The model that SageMaker has mounted, if any."""
-    visible = [path for path in model_dir.glob("*") if not path.name.startswith(".")]
-    return str(model_dir) if visible else None
+    """The model that SageMaker has mounted, if any. Raises Unreadable."""
+    return str(model_dir) if model_folder.visible(model_dir) else None
 
 
 def environment_for(

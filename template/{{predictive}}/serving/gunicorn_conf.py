@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn import glogging
 
-from serving import listeners, logs, metrics, supervision
+from serving import listeners, logs, metrics, model_folder, supervision
 from serving.app import SERVICE, WORKER_CLASS
 from serving.handlers.base import ModelFileMissing, UnusableModel
 
@@ -79,6 +79,8 @@ def _or_end(step: Callable[[], None]) -> None:
 
 def _end(reason: str, tell: Callable[[str], None]) -> None:
     """End this process; `serve` repeats the reason, which the first to fail has noted, in its last line."""
+    refused = model_folder.unreadable(SERVICE.settings.model_dir)
+    reason = f"{reason}; {refused}" if refused else reason
     with suppress(FileExistsError), SERVICE.settings.boot_failure.open("x", encoding="utf-8") as note:
         tell(reason)
         note.write(reason)

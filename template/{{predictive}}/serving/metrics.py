@@ -22,11 +22,14 @@ def _reserve_space() -> bool:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder or not hasattr(os, "posix_fallocate"):
         return True
+    files = [Path(folder, f"{kind}_{os.getpid()}.db") for kind in ("counter", "histogram")]
     try:
-        for kind in ("counter", "histogram"):
-            with Path(folder, f"{kind}_{os.getpid()}.db").open("ab") as file:
+        for path in files:
+            with path.open("ab") as file:
                 os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
     except OSError as error:
+        for path in files:  # half a file can't be read with those of other processes
+            path.unlink(missing_ok=True)
         log.warning("no metrics of process %d: %s: %s", os.getpid(), folder, error.strerror)
         return False
     return True

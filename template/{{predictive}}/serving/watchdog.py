@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from serving.settings import Settings
 
@@ -95,6 +96,7 @@ class Watchdog:
             log.error(
                 "cut: the server stops, and this request was not finished in time", extra={"request_id": identity}
             )
-        self.settings.cut_by(os.getpid()).write_text(str(len(cut)))
+        with suppress(OSError):  # a full disk costs the count
+            self.settings.cut_by(os.getpid()).write_text(str(len(cut)))
         if cut:
             os._exit(1)

@@ -6,6 +6,7 @@ What the parts are, and their environment, is up to `serve`. Nothing here needs 
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import json
 import os
@@ -13,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -28,7 +30,12 @@ LEVELS = {"WARN": "warning", "CRITICAL": "error", "FATAL": "error"}  # those tha
 PING = re.compile(r'"(GET|POST) /(ping|health) HTTP/[\d.]+"? 200')  # uvicorn's line for one that is well
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+SOCKET_PATH_BYTES = 103  # of a socket's path: 107 on Linux (unix(7)), 103 on macOS (sys/un.h)
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class NoRunFolder(Exception):
+    """Nothing can be written anywhere; the text is one line for the owner."""
 
 
 class StopRequested(Exception):
@@ -193,6 +200,31 @@ def request_stop(number: int, frame: object) -> NoReturn:
     """Signal handler. Further signals are ignored: the first one already stops everything."""
     ignore_stop_signals()
     raise StopRequested
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """A new folder for sockets and scratch files, in TMPDIR where it can be. Raises NoRunFolder."""
+    try:
+        place = tempfile.gettempdir()
+        if len(os.fsencode(place)) > SOCKET_PATH_BYTES - len("/serving-12345678/worker-1000.sock"):
+            place = "/tmp"
+        folder = tempfile.TemporaryDirectory(prefix="serving-", dir=place)
+    except OSError as error:
+        raise NoRunFolder(f"there is no folder for temporary files ({error}): name one in TMPDIR") from None
+    with folder as name:
+        try:
+            yield Path(name)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise NoRunFolder(f"{place} is full ({error.strerror}): name another folder in TMPDIR") from None
+
+
+def nginx_string(text: object) -> str:
+    """A parameter in nginx's configuration, whatever is in it but a variable."""
+    escaped = str(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def nginx_command(template: Path, run_dir: Path, access_log: bool, values: Mapping[str, object]) -> list[str]:

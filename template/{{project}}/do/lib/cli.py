@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -106,6 +108,12 @@ def run(main: Callable[[], int]) -> NoReturn:
     except VerbError as error:
         say(f"{verb_name()}: {error}")
         code = error.exit_code
+    except PermissionError as error:
+        if error.filename is None:  # not about a file
+            raise
+        path = shlex.quote(os.fsdecode(error.filename))
+        say(f"{verb_name()}: you may not open {path}: run ls -ld {path} to see who may")
+        code = ExitCode.MISSING_FILE
     except KeyboardInterrupt:
         say(f"{verb_name()}: stopped")
         code = ExitCode.INTERRUPTED

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 CHECKED_ROWS = 64
 OF_SKLEARN = "scikit_learn"  # the attribute that the scikit-learn classes write into a model's file
 VERSION = re.compile(rb'version(?:":\[([\d,]+)\]|\[#L.{7}\x03((?:i.){3}))', re.DOTALL)
+OLD_BINARY = b"binf"  # how save_model began a file that it didn't name json or ubj, before XGBoost 2.1
 WHOLE_NAMES = (3, 4, 0)  # older versions count letters and write bytes: 3.2.0 cuts "Zürich" to "Züri"
 
 
@@ -45,6 +46,12 @@ class XgboostHandler(Handler):
         if self.output != "predict":
             raise UnusableModel(f"SERVING_OUTPUT={self.output}: XGBoost models only know predict; unset it")
         path = find_model(model_dir, (".json", ".ubj", ".model"), names=("xgboost-model",))
+        with path.open("rb") as file:
+            if file.read(len(OLD_BINARY)) == OLD_BINARY:
+                raise UnusableModel(
+                    f"{path.name} is in XGBoost's old binary format, which 3.1 and later can't read: load it with "
+                    'the version that saved it, and save it with save_model("model.json")'
+                )
         booster = xgboost.Booster(model_file=str(path))
         booster.set_param({"nthread": int(os.environ.get("OMP_NUM_THREADS", "1"))})
         self._version = _version_of(path.read_bytes())

@@ -36,6 +36,8 @@ def main() -> int:
             print(json.dumps(asdict(model.findings), indent=2) if options.json else "\n".join(lines(model, load)))
     except (NoModel, Unreadable) as error:
         raise VerbError(f"{error}", ExitCode.FAILED) from None
+    except PermissionError:
+        raise  # cli.run names the file
     except OSError as error:
         raise VerbError(f"can't read {path}: {error.strerror}: name another one", ExitCode.MISSING_FILE) from None
     problems = [f"{model.path.name} {problem}"] if problem else []

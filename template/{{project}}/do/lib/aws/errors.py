@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import botocore.credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import config
@@ -68,6 +72,11 @@ def explained(service: str, operation: str) -> Iterator[None]:
         raise refusal from None
     except BotoCoreError as error:
         raise explanation(service, operation, type(error).__name__, str(error)) from None
+    except Exception as error:
+        if not _arose_in(error, botocore.credentials):
+            raise
+        code = "NoTerminal" if isinstance(error, getpass.GetPassWarning) else "UnusableProfile"
+        raise explanation(service, operation, code, f"{type(error).__name__}: {error}") from None
 
 
 def explanation(service: str, operation: str, code: str, text: str) -> AwsError:
@@ -80,6 +89,11 @@ def explanation(service: str, operation: str, code: str, text: str) -> AwsError:
             meaning = row["meaning"].format(call=call, region=config.load()["AWS_REGION"], remedy=remedy)
             return AwsError(f"{meaning} ({said or code})", ExitCode[row["exit_code"]], code, text)
     return AwsError(f"{call}: {said or 'no reason given'} ({code})", ExitCode.AWS_ERROR, code, text)
+
+
+def _arose_in(error: Exception, module: ModuleType) -> bool:
+    """Whether code of the module raised it, or called what did. What a profile names can fail in any way."""
+    return any(frame.f_code.co_filename == module.__file__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _remedy(call: str, text: str) -> str:

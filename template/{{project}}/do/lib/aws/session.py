@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -68,5 +70,7 @@ def connect() -> Session:
     region, recorded = settings["AWS_REGION"], config.ANSWERS["AWS_REGION"]
     if region != recorded:  # many shells export it
         say(f"note: working in {region}, AWS_REGION of the environment, not in {recorded}, the project's own")
+    # without a terminal, botocore's question for an MFA code would be read from standard input
+    warnings.simplefilter("error", getpass.GetPassWarning)
     with errors.explained("boto3", "connect"):
         return Session(region, boto3.Session(region_name=region))

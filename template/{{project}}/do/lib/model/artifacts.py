@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,17 @@ def mounted() -> Path | None:
 
 
 def contents(model_dir: Path = MODEL_DIR) -> list[Path]:
-    """Everything in a model directory but hidden files; empty if there is no such directory."""
-    return sorted(path for path in model_dir.glob("*") if not path.name.startswith("."))
+    """Everything in a model directory but hidden files; empty if there is no such directory. Raises VerbError."""
+    try:
+        paths = sorted(model_dir.iterdir())  # Path.glob finds nothing where it may not look
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError:
+        raise VerbError(
+            f"you may not read {model_dir}: run sudo chown -R $(id -u) {shlex.quote(str(model_dir))}",
+            ExitCode.MISSING_FILE,
+        ) from None
+    return [path for path in paths if not path.name.startswith(".")]
 
 
 def artifact() -> Path:

@@ -12,6 +12,7 @@ from ..findings import Findings, Unreadable
 FRAMEWORK = "xgboost"
 HEAD = 4096  # bytes in which a document of XGBoost names its parts
 JSON_PARTS = re.compile(rb'\A\s*\{\s*"(learner|version|Config|Model)"\s*:')
+OLD_BINARY = b"binf"  # how save_model began a file that it didn't name json or ubj, before XGBoost 2.1
 DUMP = re.compile(rb'\A\s*\[\s*\{\s*"(nodeid|leaf)"')
 # `{`, then the first key with its length in 8 bytes
 UBJ_BEGIN = re.compile(rb"\A\{[LlIiU].{1,8}?(learner|version|Config|Model)", re.DOTALL)
@@ -24,6 +25,10 @@ def read(name: str, file: BinaryIO) -> Findings | None:
     file.seek(0)
     if DUMP.match(begin):
         raise Unreadable(f"{name}: it is what dump_model writes, which XGBoost can't load; use save_model")
+    if begin.startswith(OLD_BINARY):
+        raise Unreadable(
+            f"{name}: it is in the old binary format, which XGBoost 3.1 and later can't load; save it as json"
+        )
     try:
         if JSON_PARTS.match(begin):
             return _findings(json.load(file), "json")
