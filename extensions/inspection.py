@@ -28,7 +28,7 @@ class Inspection(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        for filter_ in (inspected, described, is_answered, is_loaded_by, needed_version, needed_python):
+        for filter_ in (inspected, no_model, described, is_answered, is_loaded_by, needed_version, needed_python):
             environment.filters[filter_.__name__] = filter_
 
 
@@ -58,6 +58,18 @@ def inspected(context: Context, model_path: str, frameworks: Mapping[str, Any]) 
             tell(f"note: the model is taken to be what the answers say: {found}")
         return None
     return {**asdict(found.settled({name: [*row["formats"]] for name, row in frameworks.items()})), "name": path.name}
+
+
+@pass_context
+def no_model(context: Context, model_path: str) -> str:
+    """Why a file can't be taken for a model; empty if it can, or if a given framework says what it is."""
+    if not model_path or is_answered(context, "framework") or RECORDED in context["_copier_conf"]["data"]:
+        return ""
+    path = Path(model_path).expanduser()
+    if not path.is_file():
+        return ""
+    found = look_at(path, path.stat().st_mtime_ns)
+    return found if isinstance(found, str) else ""
 
 
 def described(found: Found, frameworks: Mapping[str, Any]) -> str:

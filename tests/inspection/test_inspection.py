@@ -201,11 +201,56 @@ def test_the_old_binary_format_of_xgboost_is_named(tmp_path: Path) -> None:
         look_at(tmp_path / "model.model")
 
 
+def test_pytorchs_old_format_is_told_from_a_pickle_of_an_estimator(tmp_path: Path) -> None:
+    parts = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})  # how torch.save began until PyTorch 1.5
+    (tmp_path / "model.pth").write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))
+
+    found = look_at(tmp_path / "model.pth")
+    assert (found.framework, found.model_format) == ("pytorch", "pt")
+
+
 def test_a_page_about_a_build_is_no_version(tmp_path: Path) -> None:
     content = (MODELS / "skl2onnx-1.20.onnx").read_bytes()
     (tmp_path / "model.onnx").write_bytes(content.replace(b"1.20.0", b"Git in"))
 
     assert look_at(tmp_path / "model.onnx").version == ""
+
+
+def test_weights_beside_an_onnx_file_are_parts_of_it_and_must_be_there(tmp_path: Path) -> None:
+    def field(number: int, value: bytes) -> bytes:  # of Protocol Buffers
+        return bytes([number << 3 | 2, len(value)]) + value
+
+    location = field(1, b"location") + field(2, b"net.onnx.data")
+    weights = field(7, field(5, field(13, location)))  # the graph's initializer's external_data
+    (tmp_path / "net.onnx").write_bytes((MODELS / "skl2onnx-1.20.onnx").read_bytes() + weights)
+
+    with pytest.raises(inspected.Unreadable, match=r"its weights are in net\.onnx\.data, which must lie beside it"):
+        look_at(tmp_path / "net.onnx")
+    (tmp_path / "net.onnx.data").touch()
+    assert look_at(tmp_path / "net.onnx").parts == ("net.onnx.data",)
+
+
+OTHERS = {
+    "model.zip": (b"PK\x03\x04\x14\0", "model.zip is a zip archive: unpack it"),
+    "model.safetensors": (b"\x10\0\0\0\0\0\0\0{}", "without the network: save it with torch.export.save"),
+    "model.tflite": (b"\x20\0\0\0TFL3", "give the .keras file or SavedModel"),
+    "model.weights.h5": (b"\x89HDF\r\n\x1a\n", "HDF5 without a Keras model"),
+    "model.pmml": (b"<?xml version", "XML, such as PMML"),
+    "train.PY": (b"import x", "source code: give the file that it saves the model to"),
+    "ckpt-1.index": (b"\0\0", "a checkpoint of weights"),
+    "model.pkl": (b"", "model.pkl is empty"),
+    "model.onnx": (b"version https://git-lfs.github.com/spec/v1", "run git lfs pull"),
+    "notes": (b"Notes", "notes is no model that a framework here saves"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_of_another_kind_is_said_to_be_one_with_what_to_give_instead(name: str, tmp_path: Path) -> None:
+    content, words = OTHERS[name]
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(inspected.NoModel, match=re.escape(words)):
+        look_at(tmp_path / name)
 
 
 @pytest.mark.parametrize(

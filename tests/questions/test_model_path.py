@@ -91,6 +91,14 @@ def test_a_file_that_tells_nothing_leaves_the_answers_to_the_user(
     values = ask(model_path=str(MODELS / "make.py"), framework="xgboost")
 
     assert values["framework"] == "xgboost"
-    assert (
-        "note: the model is taken to be what the answers say: no reader knows what make.py is" in capfd.readouterr().err
+    assert "note: the model is taken to be what the answers say: make.py is source code" in capfd.readouterr().err
+
+
+def test_a_file_that_is_no_model_is_refused_unless_a_framework_is_given(refusal: Callable[..., str]) -> None:
+    line = refusal(model_path=str(MODELS / "make.py"))
+
+    assert line.startswith("model_path=")
+    assert line.endswith(
+        "make.py is source code: give the file that it saves the model to (if your own code reads it, answer "
+        "framework=python)"
     )

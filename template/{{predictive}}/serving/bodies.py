@@ -91,7 +91,7 @@ def _below_header(body: bytes, row_format: RowFormat | None) -> bytes:
         text = io.StringIO()
         csv.writer(text).writerows(cells[1:])
         return text.getvalue().encode()
-    first = [cell.strip() for cell in cells[0]]
+    first = codecs.header_of(cells[0], row_format)
     if sorted(first) != sorted(names):
         raise WrongColumns(f"the header line is {', '.join(first)[:200]}{codecs.expectation(row_format)}")
     return body

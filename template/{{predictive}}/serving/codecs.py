@@ -43,6 +43,8 @@ class RowFormat:
     names: tuple[str, ...] = ()
     kinds: tuple[str | None, ...] = ()
     categories: tuple[tuple[Any, ...], ...] = ()  # of each column, as far as they are known; None: it may be missing
+    rows: int | None = None  # how many a request must have; None: any number
+    without_blanks: bool = False  # the names have _ for each blank of those that the model was trained with
 
     def __str__(self) -> str:
         if len(self.shape) != 1:
@@ -254,7 +256,7 @@ def csv_cells(body: bytes) -> list[list[str]]:
 def without_header(cells: list[list[str]], row_format: RowFormat | None) -> list[list[str]]:
     """The rows below a header line of exactly the model's columns, in the model's order; all rows without one."""
     names = row_format.names if row_format else ()
-    first = [cell.strip() for cell in cells[0]]
+    first = header_of(cells[0], row_format)
     if not names or sorted(first) != sorted(names):
         return cells
     if len(cells) == 1:
@@ -373,6 +375,8 @@ def by_name(rows: list[Any], row_format: RowFormat | None) -> list[list[Any]]:
     if not row_format or not row_format.names:
         raise WrongColumns("the model was trained without column names; send each row as a list of numbers")
     names = row_format.names
+    if row_format.without_blanks:
+        rows = [_as_stored(row) for row in rows]
     for line, row in enumerate(rows):
         if not isinstance(row, dict):
             raise MalformedBody("either all rows are records or none is")
@@ -382,6 +386,18 @@ def by_name(rows: list[Any], row_format: RowFormat | None) -> list[list[Any]]:
             problem = f"lacks {', '.join(missing)}" if missing else f"has unknown columns {', '.join(unknown)[:200]}"
             raise WrongColumns(f"row {line + 1} {problem}{expectation(row_format)}")
     return [[row[name] for name in names] for row in rows]
+
+
+def _as_stored(row: Any) -> Any:
+    """A record by the names that the model has stored; unchanged if two of its names would become one."""
+    stored = {name.replace(" ", "_"): value for name, value in row.items()} if isinstance(row, dict) else {}
+    return stored if len(stored) == len(row) else row
+
+
+def header_of(cells: list[str], row_format: RowFormat | None) -> list[str]:
+    """The names in a line, as the model has stored them."""
+    names = [cell.strip() for cell in cells]
+    return [name.replace(" ", "_") for name in names] if row_format and row_format.without_blanks else names
 
 
 def _check(array: np.ndarray, row_format: RowFormat | None, allow_missing: bool) -> np.ndarray:

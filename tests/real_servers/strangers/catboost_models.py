@@ -107,6 +107,9 @@ def results() -> Iterator[tuple[str, str]]:
     for name, (row, words) in REFUSED.items():
         yield f"refuses {name}", refused(folder, row, words)
     yield "booleans of CSV that may be text", booleans_of_csv()
+    vectors = pd.DataFrame({"vector": X.tolist(), "age": SHOPS["age"]})
+    cb.CatBoostRegressor(**QUICK, embedding_features=["vector"]).fit(vectors, Y).save_model(folder / "model.cbm")
+    yield "refuses embeddings", refused(folder, [], "the columns vector hold embeddings")
     (folder / "model.cbm").write_bytes(b"notes")
     yield "refuses another file", refused(folder, [], "can't be loaded")
 

@@ -82,6 +82,8 @@ def boosters() -> Iterator[tuple[str, lgb.Booster, Any]]:
     yield "early stopping", stopped, X
     named = lgb.train(TRAINED, lgb.Dataset(pd.DataFrame(X, columns=["a", "b", "c"]), Y), 8)
     yield "names", named, pd.DataFrame(X, columns=["a", "b", "c"])
+    blanks = pd.DataFrame(X, columns=["sepal length (cm)", "b  c", "d"])  # LightGBM stores them with _
+    yield "names with blanks", lgb.train(TRAINED, lgb.Dataset(blanks, Y), 8), blanks
     shops = lgb.train(TRAINED, lgb.Dataset(SHOPS, SALES), 8)
     yield "categories", shops, SHOPS
     yield "categories that training did not meet, and gaps", shops, NEW
@@ -156,6 +158,11 @@ REFUSED = {
         "model.pkl",
         pickle.dumps(pipeline.make_pipeline(preprocessing.StandardScaler(), lgb.LGBMRegressor(**QUICK)).fit(X, Y)),
         "choose the framework sklearn",
+    ),
+    "a cross-validation": (
+        "model.pkl",
+        pickle.dumps(lgb.cv(TRAINED, lgb.Dataset(X, Y), 2, stratified=False, return_cvbooster=True)["cvbooster"]),
+        "save one of its boosters",
     ),
     "a dict": ("model.pkl", pickle.dumps({"model": 1}), "return the model from load()"),
 }

@@ -33,6 +33,7 @@ from mlflow.pyfunc import PythonModel, scoring_server
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -197,6 +198,9 @@ def models() -> Iterator[tuple[str, Path, list[tuple[str, Any]], pd.DataFrame | 
     single = [("inputs", {"inputs": ["a", "b"]}), ("instances", {"instances": ["a"]}), *tables(PEOPLE[["city"]])]
     named = pyfunc(Seen(), signature=infer_signature(PEOPLE[["city"]]))
     yield "a single column", named, single, PEOPLE[["city"]]
+    words = np.array(["good day", "bad day"])
+    texts = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(words, [1, 0])
+    yield "texts", saved(mlflow.sklearn, texts, **QUICK), [("inputs", {"inputs": words.tolist()})], words
     yield "type hints", pyfunc(Upper()), [("inputs", {"inputs": ["a", "ä"]})], None
     optional = [ColSpec("datetime", "day"), ColSpec("string", "note", required=False), ColSpec("double", "x")]
     gaps = [*tables(DAYS), *tables(DAYS[["day", "x"]])]
@@ -296,6 +300,16 @@ def compare(path: Path, requests: list[tuple[str, Any]], rows: pd.DataFrame | np
     return next(filter(None, (difference(answer, *case) for case in cases)), "")
 
 
+def lists_beside_optional_columns() -> str:
+    """What is answered otherwise to lists than to the same rows in MLflow's split form; MLflow itself refuses lists."""
+    columns = [ColSpec("string", "note", required=False), ColSpec("long", "age"), ColSpec("boolean", "member")]
+    answer = serve(pyfunc(Seen(), signature=ModelSignature(Schema(columns))).parent)
+    rows = [["a", 2**53 + 1, True], [None, 2, False]]
+    split = {"dataframe_split": {"columns": ["note", "age", "member"], "data": rows}}
+    wanted, seen = (answer(json.dumps(body).encode(), JSON) for body in (split, {"instances": rows}))
+    return "" if seen == wanted else f"{seen} in place of {wanted}"
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "an unknown parameter": ({"dataframe_records": [{"a": 1}], "params": {"size": 1}}, "no parameter size"),
     "two forms at once": ({"dataframe_records": [{"a": 1}], "instances": [[1]]}, "makes no use of"),
@@ -337,6 +351,7 @@ def results() -> Iterator[tuple[str, str]]:
     for name, path, requests, rows in models():
         yield name, compare(path, requests, rows)
         shutil.rmtree(path.parent)
+    yield "lists beside optional columns", lists_beside_optional_columns()
     path = pyfunc(Seen(), signature=infer_signature(PEOPLE))
     for name, (document, words) in REFUSED.items():
         yield f"refuses {name}", refused(path.parent, document, words)

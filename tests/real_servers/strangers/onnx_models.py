@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -23,6 +24,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -30,8 +32,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from comparing import plain, requests, serve
+from comparing import csv_of, plain, requests, serve
 
+sys.path.append("do")
+
+from lib.model import answers
 from serving import codecs, service
 from serving.errors import BadRequest
 from serving.handlers.base import UnusableModel
@@ -220,6 +225,22 @@ def refused(model: Any, bodies: list[tuple[Any, str]]) -> str:
 
 
 @case
+def texts() -> str:
+    words = ["Good DAY", "bad day", "ÉTÉ", "good"]
+    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(words * 3, [1, 0, 1, 0] * 3)
+    for shape in ([None, 1], [None]):
+        model = to_onnx(pipeline, initial_types=[("review", StringTensorType(shape))], options={"zipmap": False})
+        header = csv_of([["review"], *([word] for word in words)])
+        bodies = [*requests([[word] for word in words]), as_json(words), as_json([{"review": word} for word in words])]
+        answer = serve(saved(model))  # which makes the locale that `own` needs, too
+        expected = records(own(model, review=np.array(words, dtype=object).reshape(-1, *[1] * (len(shape) - 1))))
+        for form, body, content_type in [*bodies, ("CSV with a header", header, codecs.CSV)]:
+            if (seen := answer(body, content_type)) != expected:
+                return f"{shape}, {form}: {seen} in place of {expected}"
+    return ""
+
+
+@case
 def a_network_in_float32() -> str:
     model = to_onnx(MLPRegressor(hidden_layer_sizes=(16,), max_iter=50).fit(X, Y), X[:1].astype(np.float32))
     return compare(model, [*requests(plain(X))], records(own(model, X=X.astype(np.float32))), close=True)
@@ -234,7 +255,9 @@ def doubles_stay_doubles() -> str:
         [value("y", double, ["n", 3])],
         {"k": np.float64(1 / 3)},
     )
-    return compare(model, [*requests(plain(X))], records(own(model, x=X)))
+    bodies = [*requests(plain(X)), as_json([{"x": row} for row in plain(X)])]
+    one = compare(model, [as_json([{"x": plain(X)[0]}])], records(own(model, x=X[:1])))
+    return one or compare(model, bodies, records(own(model, x=X)))
 
 
 @case
@@ -243,6 +266,13 @@ def large_whole_numbers_stay_exact() -> str:
     model = graph(
         [helper.make_node("Identity", ["x"], ["y"])], [value("x", whole, ["n", 1])], [value("y", whole, ["n", 1])]
     )
+    unsigned = graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        [value("x", TensorProto.UINT64, ["n", 2])],
+        [value("y", TensorProto.UINT64, ["n", 2])],
+    )
+    if problem := compare(unsigned, [as_json([[2**64 - 1, 0]])], [[2**64 - 1, 0]]):
+        return problem
     return compare(model, [as_json([[2**53 + 1], [-(2**62) - 1]])], [[2**53 + 1], [-(2**62) - 1]])
 
 
@@ -256,6 +286,9 @@ def an_output_that_is_not_by_row() -> str:
     handler = ModelHandler()
     loaded = service.load(handler, saved(model))
     seen = handler.encode(handler.predict(loaded, handler.decode(b"[[1,2,3],[4,5,6]]", codecs.JSON)), codecs.JSON)
+    tested = answers.answers(handler, loaded, None)  # what do/test compares with
+    assert "no entry for each row" in tested["undivided"]
+    assert "total" in tested["answers"][codecs.JSON][1]
     return "" if json.loads(seen) == {"outputs": {"total": 21.0}} and not handler.batching else seen.decode()
 
 
@@ -267,7 +300,11 @@ def a_fixed_number_of_rows() -> str:
         [value("y", TensorProto.FLOAT, [1, 3])],
     )
     problem = compare(one, [as_json([[1, -2, 3]])], [[1.0, 0.0, 3.0]])
-    return problem or refused(one, [([[1, 2, 3], [4, 5, 6]], "exactly 1 rows")])
+    handler = ModelHandler()
+    tested = answers.answers(handler, service.load(handler, saved(one)), None)
+    assert len(tested["predictions"][""]) == 1
+    assert "another number of rows" in tested["undivided"]
+    return problem or refused(one, [([[1, 2, 3], [4, 5, 6]], "exactly 1 row ")])
 
 
 @case
@@ -336,6 +373,24 @@ def files_that_this_runtime_does_not_read() -> str:
             ],
         )
     )
+
+
+@case
+def weights_beside_the_file_are_copied_into_a_project() -> str:
+    model = graph(
+        [helper.make_node("Mul", ["x", "k"], ["y"])],
+        [value("x", 1, ["n", 3])],
+        [value("y", 1, ["n", 3])],
+        {"k": np.array([2, 3, 4], np.float32)},
+    )
+    given, project = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
+    external = {"save_as_external_data": True, "size_threshold": 0, "location": "net.onnx.data"}
+    onnx.save(model, str(given / "net.onnx"), **external)
+    (project / "do").symlink_to(Path("do").absolute())
+    task = Path(__file__).parents[3] / "tasks/copy_model.py"
+    subprocess.run([sys.executable, task, given / "net.onnx", "model.onnx"], cwd=project, check=True)
+    seen = serve(project / "model")(*as_json([[1, 1, 1]])[1:])
+    return "" if seen == [[2.0, 3.0, 4.0]] else str(seen)
 
 
 @case

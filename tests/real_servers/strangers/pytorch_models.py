@@ -181,6 +181,35 @@ def arguments_by_keyword() -> str:
 
 
 @case
+def arguments_that_are_no_tensors_and_outputs_that_are_left_out() -> str:
+    class Scaled(nn.Module):
+        def forward(self, x: torch.Tensor, scale: int, mask: Any = None, as_dict: bool = True) -> Any:
+            return {"scaled": x * scale, "attentions": mask}
+
+    folder = saved(Scaled(), X, 3, None, False, sizes=({0: ROWS}, None, None, None))
+    return compare(folder, [X.tolist(), [{"x": row} for row in X.tolist()]], (X * 3).tolist()) or compare(
+        folder, [[{"x": X[0].tolist()}]], (X[:1] * 3).tolist()
+    )
+
+
+@case
+def one_value_a_row() -> str:
+    column = torch.randn(4)
+    folder = saved(nn.ReLU(), column, sizes=({0: ROWS},))
+    return compare(folder, [column.tolist(), [[value] for value in column.tolist()]], own(nn.ReLU(), column).tolist())
+
+
+@case
+def programs_exported_in_training_are_refused() -> str:
+    def program(layer: nn.Module) -> Callable[[Path], None]:
+        exported = torch.export.export(nn.Sequential(nn.Linear(3, 3), layer).train(), (X,))
+        return lambda file: torch.export.save(exported, file)
+
+    layers = {"dropout": nn.Dropout(0.5), "batch_norm": nn.BatchNorm1d(3)}
+    return "; ".join(filter(None, (explained(program(layer), name, "model.eval()") for name, layer in layers.items())))
+
+
+@case
 def images() -> str:
     pictures = torch.randn(3, 1, 8, 8)
     module = network(nn.MaxPool2d(2), nn.Flatten())
@@ -346,10 +375,20 @@ def files_that_are_no_exported_programs() -> str:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x + 1
 
+    class Spectrum(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.fft.rfft(x)
+
+    spectrum = torch.export.export(Spectrum(), (X,))
     scalar = torch.export.export(Scalar(), (torch.tensor(1.0),))
     content = (saved(nn.ReLU(), X) / "model.pt2").read_bytes()
     answers = [
         explained(lambda file: torch.save(nn.Linear(3, 2).state_dict(), file), "holds weights", "load() of serving"),
+        explained(
+            lambda file: torch.save(nn.Linear(3, 2).state_dict(), file, _use_new_zipfile_serialization=False),
+            "holds weights",
+            name="model.pt",
+        ),
         explained(lambda file: file.write_bytes(b""), "is empty"),
         explained(lambda file: file.write_bytes(b"version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
         explained(lambda file: file.write_bytes(b"no archive"), "is not a file of PyTorch"),
@@ -359,6 +398,7 @@ def files_that_are_no_exported_programs() -> str:
         explained(lambda file: file.write_bytes(content), "name it model.pt2", name="model.pt"),
         explained(torch.jit.script(nn.ReLU()).save, "name it model.pt"),
         explained(torch.jit.script(nn.ReLU()).save, "doesn't tell the types and shapes", "inputs =", name="model.pt"),
+        explained(lambda file: torch.export.save(spectrum, file), "the output holds complex numbers"),
         explained(lambda file: torch.export.save(scalar, file), "the input x has no axis of rows"),
     ]
     return "; ".join(filter(None, answers))

@@ -40,13 +40,20 @@ class CatboostHandler(Handler):
         return model
 
     def describe(self, model: Any) -> RowFormat:
-        """From what was stored with the model when it was trained."""
+        """From what was stored with the model when it was trained. Raises UnusableModel for embeddings."""
         names = model.feature_names_
         kinds: list[str | None] = [NUMBER] * len(names)
         for index in model.get_cat_feature_indices():
             kinds[index] = None  # text or whole numbers
-        for index in (*model.get_text_feature_indices(), *model.get_embedding_feature_indices()):
+        for index in model.get_text_feature_indices():
             kinds[index] = TEXT
+        embeddings = [names[index] for index in model.get_embedding_feature_indices()]
+        # CatBoost answers vectors of any length, and crashes at an empty one
+        if embeddings and type(self).decode is CatboostHandler.decode:
+            raise UnusableModel(
+                f"the columns {', '.join(embeddings)} hold embeddings, whose length the model doesn't tell: check it "
+                "in decode of serving/model_handler.py"
+            )
         self._typed = kinds != [NUMBER] * len(names)
         named = names != [str(index) for index in range(len(names))]  # how CatBoost calls the columns of an array
         return RowFormat((len(names),), tuple(names) if named else (), tuple(kinds) if self._typed else ())

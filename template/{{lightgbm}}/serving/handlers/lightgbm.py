@@ -61,7 +61,7 @@ class LightgbmHandler(Handler):
         named = not all(NUMBERED.fullmatch(name) for name in names)
         kinds = self._categories.kinds if self._categories else ()
         known = self._categories.values if self._categories else ()
-        return RowFormat((len(names),), tuple(names) if named else (), kinds, known)
+        return RowFormat((len(names),), tuple(names) if named else (), kinds, known, without_blanks=True)
 
     def takes_missing(self, model: Any) -> bool:
         """LightGBM's trees know which way a missing value goes."""
@@ -116,6 +116,8 @@ def _load(path: Path) -> Any:
 
 
 def _no_model(path: Path, content: Any) -> str:
+    if isinstance(content, lightgbm.CVBooster):
+        return f"{path.name} holds the boosters of a cross-validation, which answer apart: save one of its boosters"
     if hasattr(content, "predict"):
         return (
             f"{path.name} holds a {type(content).__name__}, no model of LightGBM itself: choose the framework sklearn"

@@ -121,9 +121,13 @@ class Reader:
             return False  # which is refused
         if unused := document.keys() - {*forms}:
             raise MalformedBody(f"the server makes no use of {', '.join(map(repr, unused))[:200]}; send {forms[0]!r}")
-        if forms[0] in DATAFRAMES or not self._is_checked:
-            return True
         rows = document[forms[0]]
+        if forms[0] in DATAFRAMES:
+            return True
+        if not self._is_checked:
+            # MLflow makes one array of lists, in which numbers beside text become text: columns are read one by one
+            in_lists = isinstance(rows, list) and bool(rows) and all(isinstance(row, list) for row in rows)
+            return not (in_lists and self._names and not self._schema.is_tensor_spec())
         columnwise = forms[0] == "inputs" and isinstance(rows, dict)
         single = isinstance(rows, list) and bool(rows) and not any(isinstance(row, list | dict) for row in rows)
         return self._tensors is None and (columnwise or (single and len(self._names) == 1))
@@ -185,6 +189,8 @@ class Reader:
             return self._parsed({"inputs": rows}).data
         if all(isinstance(row, dict) for row in rows):
             return self._parsed({"dataframe_records": rows}).data
+        if not any(isinstance(row, list | dict) for row in rows):
+            return self._parsed({"instances": rows}).data
         if not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
             raise MalformedBody("rows must be lists of the same length, or records by column name")
         if not self._names and (numbers := _numbers(rows)) is not None:

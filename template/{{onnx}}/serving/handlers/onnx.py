@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ IR_VERSION = re.compile(r"Unsupported model IR version: (\d+), max supported IR 
 OPSET = re.compile(
     r"Opset (\d+) is under development.*?[Cc]urrent official support for domain (\S+) is till opset (\d+)", re.DOTALL
 )
+# StringNormalizer, with which skl2onnx's text models begin, wants en_US.UTF-8; Debian's slim images only have C.UTF-8
+LOCALE = re.compile(r"Failed to construct locale with name:([\w.@-]+)")
+UNICODE_LOCALE = Path("/usr/lib/locale/C.utf8")
 UNKNOWN_OPERATOR = re.compile(r"(?:Fatal error: )?(\S+?)\(-?\d+\) is not a registered function/op")
 EXTERNAL_FILE = re.compile(r"[Ee]xternal data.*?\"?([^\s\"\']+)\"?.*?(?:not exist|cannot|failed|No such)", re.DOTALL)
 
@@ -64,7 +68,7 @@ class OnnxHandler(TensorHandler):
         options.inter_op_num_threads = 1
         options.log_severity_level = FATAL
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            session = _session(path, options)
         except Exception as error:
             raise UnusableModel(explained(path, str(error))) from error
         self._has_operators_for_missing = _holds(path, TAKES_MISSING)
@@ -116,12 +120,27 @@ class OnnxHandler(TensorHandler):
         return (told[1] if told else text.rpartition("INVALID_ARGUMENT : ")[2])[:200]
 
 
+def _session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """The session. C.UTF-8, which has the same letters, stands in for a locale that the model needs and isn't there."""
+    providers = ["CPUExecutionProvider"]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:
+        missing = LOCALE.search(str(error))
+        if not missing or not UNICODE_LOCALE.is_dir():
+            raise
+        folder = Path(tempfile.mkdtemp())
+        (folder / missing[1]).symlink_to(UNICODE_LOCALE)
+        os.environ["LOCPATH"] = str(folder)
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+
+
 def _input(argument: Any) -> TensorInput:
     """An input as the model declares it. Raises UnusableModel for one that rows can't be read into."""
     if argument.type not in TYPES:
         problem = f"has the type {argument.type}"
     elif not argument.shape:
-        problem = "has no axis of rows"
+        problem = "has no axis of rows, or doesn't tell its shape"
     else:
         sizes = tuple(size if isinstance(size, int) and size > 0 else None for size in argument.shape[1:])
         return TensorInput(argument.name, TYPES[argument.type], sizes)

@@ -27,6 +27,10 @@ OWN_INPUTS = 'write them into inputs of serving/model_handler.py, as in inputs =
 # what PyTorch's operators say of values that a model can't take; TorchScript raises all as RuntimeError
 REFUSED = ("index out of range", "must match the size", "shapes cannot be multiplied")
 
+# the operators that behave otherwise in training, with the place of the argument that says so
+TRAINING = {"dropout": 2, "dropout_": 2, "feature_dropout": 2, "alpha_dropout": 2, "native_dropout": 2, "batch_norm": 5}
+OLD_FORMAT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began files until PyTorch 1.5
+
 InputTypes = Mapping[str, tuple[str, Sequence[int | None]]]
 
 
@@ -122,6 +126,11 @@ def _program_interface(model: torch.export.ExportedProgram) -> Interface:
     """What an exported program tells of itself. Raises UnusableModel."""
     from torch.utils import _pytree
 
+    if trained := _in_training(model):
+        raise UnusableModel(
+            f"the program was exported while its module was training, so that {trained} makes its answers random or "
+            "dependent on other rows: export model.eval()"
+        )
     inputs = _inputs(model)
     rows = {int(shape[0]) for _, shape, _ in inputs if isinstance(shape[0], int)}
     if len(rows) > 1:
@@ -131,9 +140,12 @@ def _program_interface(model: torch.export.ExportedProgram) -> Interface:
         ordered=True,
     )
     module, structure = model.module(), model.call_spec.in_spec
+    given = model.graph_signature.user_inputs  # the names of tensors, and other arguments as they were at the export
 
     def call(*tensors: Any) -> Any:  # however the program's own arguments are nested
-        arguments, options = _pytree.tree_unflatten(list(tensors), structure)
+        rest = iter(tensors)
+        flat = [next(rest) if isinstance(one, str) and one in expected.names else one for one in given]
+        arguments, options = _pytree.tree_unflatten(flat, structure)
         return module(*arguments, **options)
 
     return Interface("this program", expected, _call(call), max(rows, default=None))
@@ -146,7 +158,9 @@ def _inputs(model: torch.export.ExportedProgram) -> list[tuple[str, Sequence[Any
     values = {node.name: node.meta.get("val") for node in model.graph.nodes if node.op == "placeholder"}
     inputs: list[tuple[str, Sequence[Any], np.dtype]] = []
     for name in model.graph_signature.user_inputs:
-        value = values.get(name) if isinstance(name, str) else name
+        if name not in values:
+            continue  # a number, text or None, which the export has made a part of the program
+        value = values[name]
         if not isinstance(value, torch.Tensor):
             problem = f"is {value!r} and not a tensor"
         elif not value.shape:
@@ -160,6 +174,16 @@ def _inputs(model: torch.export.ExportedProgram) -> list[tuple[str, Sequence[Any
     if not inputs:
         raise UnusableModel(f"the program has no inputs: {OWN_LOAD}")
     return inputs
+
+
+def _in_training(model: torch.export.ExportedProgram) -> str:
+    """The operator that works as in training; empty if none does."""
+    for node in model.graph.nodes:
+        name = str(node.target).removeprefix("aten.").partition(".")[0]
+        position = TRAINING.get(name)
+        if node.op == "call_function" and position is not None and node.args[position : position + 1] == (True,):
+            return name
+    return ""
 
 
 def _size(size: Any) -> int | None:
@@ -180,6 +204,10 @@ def _call(module: Callable[..., Any]) -> Call:
 def explained(path: Path, message: str, version: str) -> str:
     """Why PyTorch can't load a file, and what to do, in one line."""
     names = _members(path)
+    with path.open("rb") as file:
+        is_old = file.read(len(OLD_FORMAT)) == OLD_FORMAT
+    if is_old:
+        return f"{path.name} holds weights or a pickled module, not a program: {OWN_LOAD}"
     if not names:
         return f"{path.name} is not a file of PyTorch, or is cut off: save it with torch.export.save or torch.jit.save"
     if "archive_format" in names and path.suffix != ".pt2":

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from serving.handlers.base import UnusableModel, fast_path
-from serving.handlers.programs import Call, Interface, Outputs, Program, named, probes_of, program_of, same
+from serving.handlers.programs import (
+    PROBED_SIZES,
+    Call,
+    Interface,
+    Outputs,
+    Program,
+    made_up,
+    named,
+    probes_of,
+    program_of,
+    same,
+)
 from serving.handlers.tensors import TEXT, TensorFormat, TensorInput
 
 log = logging.getLogger(__name__)
@@ -77,8 +88,24 @@ def _of_keras(model: Any) -> Signature:
 
     ordered = not isinstance(structure, dict)
     interface = _interface(type(model).__name__, specs, ordered, DEFAULT_SIGNATURE, call, own)
+    if interface.rows and fast_path(lambda: _takes_any_number(interface), f"{interface.name}, any number of rows"):
+        specs = [(name, tf.TensorSpec([None, *spec.shape[1:]], spec.dtype)) for name, spec in specs]
+        interface = _interface(interface.name, specs, ordered, DEFAULT_SIGNATURE, call, own)
     fixed = interface.rows
     return interface
+
+
+def _takes_any_number(interface: Signature) -> bool:
+    """Whether rows of another number than the one that the model was built with are answered one by one.
+
+    A model without an Input layer is built with the number of rows that it was first called with.
+    """
+    assert interface.rows
+    for rows in (1, interface.rows + 1):
+        tensors = [tensor(made_up(wanted, rows, PROBED_SIZES[0]), wanted) for wanted in interface.expected.inputs]
+        if any(output.shape[:1] != (rows,) for output in interface.call(tensors).values()):
+            return False
+    return True
 
 
 def _structure(model: Any) -> Any:

@@ -129,6 +129,17 @@ def _references(config: Any) -> Iterator[tuple[str, str]]:
             yield from _references(value)
 
 
+def _registered(config: Any) -> Iterator[str]:
+    """What the owner has registered with Keras, as `package>Name`."""
+    if isinstance(config, dict):
+        name = config.get("registered_name")
+        if isinstance(name, str) and ">" in name:
+            yield name
+    values = config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
+    for value in values:
+        yield from _registered(value)
+
+
 def _own_objects(config: Any) -> dict[str, Any]:
     """The owner's layers and functions that a model refers to, from the modules in code/."""
     objects = {}
@@ -188,6 +199,12 @@ def _explained(path: Path, version: str, config: Any, error: Exception, installe
                 )
             place = f"put {module.replace('.', '/')}.py into code/"
             return f"{path.name} needs {name} of the module {module}: {place}, or the package {compile_again}"
+    for registered in _registered(config):
+        if registered.partition(">")[2] in str(error):
+            return (
+                f"{path.name} needs {registered}, which was registered with Keras by a module that the file doesn't "
+                "tell: put that module into code/, and import it in serving/model_handler.py"
+            )
     if version and _numbers(version) > _numbers(installed):
         newer = f"{path.name} was saved by Keras {version}, newer than {installed} here"
         return f"{newer} ({reason}): write keras=={version} {compile_again}"

@@ -60,6 +60,12 @@ def program_of(interface: Interface, run: Call, probes: list[Any] | None, output
         raise UnusableModel(
             f"the model has no output {output}: set SERVING_OUTPUT to predict for all, or to one of {names}"
         )
+    for known, value in outputs.items():
+        if "complex" in str(getattr(value, "dtype", "")):
+            raise UnusableModel(
+                f"the output{known and ' '}{known} holds complex numbers, which JSON doesn't have: have the model "
+                "answer their parts, or override predict in serving/model_handler.py"
+            )
     run_all, run = run, only(output, run)
     by_row = bool(fast_path(lambda: _is_by_row(interface, run, probes), f"{name}, rows"))
     alike = by_row and interface.rows is None and bool(fast_path(lambda: _is_alike(run, probes), f"{name}, batches"))
@@ -100,7 +106,9 @@ def made_up(wanted: TensorInput, rows: int, size: int) -> np.ndarray:
 
 
 def named(result: Any, names: Sequence[str] = (), prefix: str = ONLY) -> Iterator[tuple[str, Any]]:
-    """The outputs of a model by name."""
+    """The outputs of a model by name, but those that it leaves out (None)."""
+    if result is None:
+        return
     if isinstance(result, Mapping):
         for name, value in result.items():
             yield from named(value, (), f"{prefix}/{name}" if prefix else str(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,8 @@ class TensorHandler(Handler):
             log.info("%s: using predict of model_handler.py", error)
             return None
         log.info("the model's inputs: %s", self._interface.expected)
-        return self._interface.expected.row_format
+        row_format = self._interface.expected.row_format
+        return row_format and replace(row_format, rows=self._interface.rows)
 
     def prepare(self, model: Any) -> None:
         """Find out how the model is run, and whether requests may be run together."""
@@ -104,8 +106,9 @@ class TensorHandler(Handler):
         assert self._interface
         columns = self._columns(rows)
         count = len(next(iter(columns.values())))
-        if self._interface.rows not in (None, count):
-            raise BadRequest(f"the model takes exactly {self._interface.rows} rows a request, got {count}")
+        fixed = self._interface.rows
+        if fixed not in (None, count):
+            raise BadRequest(f"the model takes exactly {fixed} row{'s' if fixed != 1 else ''} a request, got {count}")
         arguments = [self._tensor(columns[wanted.name], wanted) for wanted in self._interface.expected.inputs]
         try:
             outputs = run(arguments)
@@ -143,6 +146,9 @@ class TensorHandler(Handler):
 
 
 def _is_plain(body: bytes, content_type: str) -> bool:
-    """Whether no names of inputs or signatures can be in a body."""
-    in_json = content_type in (codecs.JSON, codecs.JSON_LINES)
-    return not in_json or (body.count(b"{") <= 1 and b"signature_name" not in body)
+    """Whether no names of inputs or signatures can be in a body: the only object in it is the document itself."""
+    if content_type not in (codecs.JSON, codecs.JSON_LINES):
+        return True
+    objects = body.count(b"{")
+    is_document = objects == 1 and content_type == codecs.JSON and body.lstrip().startswith(b"{")
+    return (not objects or is_document) and b"signature_name" not in body

@@ -216,6 +216,8 @@ def _tensor(values: Any, tensor: TensorInput, allow_missing: bool, lenient: bool
         raise EmptyBody("there is no row in the body; send at least one")
     if tensor.shape == (1,) and (lenient or tensor.dtype == TEXT) and not any(isinstance(row, list) for row in values):
         return _typed(values, tensor, (len(values), 1), allow_missing)
+    if tensor.shape == () and all(isinstance(row, list) and len(row) == 1 for row in values):  # a column of a table
+        values = [row[0] for row in values]
     sizes = [len(values)]
     for wanted in tensor.shape:
         if set(map(type, values)) != {list}:
@@ -265,6 +267,8 @@ def _typed(leaves: Leaves, tensor: TensorInput, shape: tuple[int, ...], allow_mi
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in "fiub":
         raise NotANumber(f"{tensor.name} holds too large an integer")
+    if array.dtype.kind == "f" and tensor.dtype == np.uint64 and {*map(type, leaves)} == {int} and min(leaves) >= 0:
+        array = np.array(leaves, dtype=np.uint64)  # numpy itself makes floats of large integers beside small ones
     if array.dtype.kind == "f" or tensor.dtype.kind == "f":  # an integer beside a fraction has become a float
         codecs.exact_floats(leaves, array)
     return converted(array.reshape(shape), tensor, allow_missing)
@@ -303,9 +307,9 @@ def _csv_columns(cells: list[list[str]], expected: TensorFormat, allow_missing: 
     """The inputs from rows of cells: a column for each input of single values, else one input's values in a row."""
     if [] in cells:
         raise WrongColumns(f"row {cells.index([]) + 1} is a blank line; the model expects {expected}")
-    if expected.is_table:
+    if all(tensor.is_single for tensor in expected.inputs):
         rows = codecs.without_header(cells, RowFormat((len(expected.inputs),), expected.names))
-        if rows is cells and not expected.ordered and sorted(cells[0]) != sorted(expected.names):
+        if rows is cells and expected.is_table and not expected.ordered and sorted(cells[0]) != sorted(expected.names):
             raise WrongColumns(f"the first line must name the columns; the model expects {expected}")
         cells = rows
     if len({len(row) for row in cells}) > 1:

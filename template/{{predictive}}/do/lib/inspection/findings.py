@@ -28,6 +28,7 @@ class Findings:
     numpy: int = 0  # numpy's major version, where the file can only have been written by that one
     requires: tuple[str, ...] = ()  # what its folder says that loading it needs, as lines of a requirements.txt
     python: str = ""  # the Python that saved it, such as 3.11, if only that one loads it dependably
+    parts: tuple[str, ...] = ()  # files beside it that hold the rest of it, such as large weights
     is_folder: bool = False  # the model is the folder that the file lies in, such as a SavedModel's
 
     def suits(self, installed: str) -> bool:

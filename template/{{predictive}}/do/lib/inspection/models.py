@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import readers
+from . import others, readers
 from .findings import Findings, Unreadable
 
 OWN_CODE = "code"  # SageMaker's name for the folder of the owner's modules
@@ -44,7 +44,7 @@ def inspect(path: Path) -> Iterator[Model]:
             _unpack(path, Path(folder))
             yield _in_folder(Path(folder), path.name)
     else:
-        findings = _required(_look_at(path), f"no reader knows what {path.name} is")
+        findings = _required(_look_at(path), path)
         yield Model(path.parent if findings.is_folder else path, None, findings)
 
 
@@ -107,9 +107,9 @@ def _look_at(path: Path) -> Findings | None:
         return readers.read(path.name, file)
 
 
-def _required(findings: Findings | None, reason: str) -> Findings:
+def _required(findings: Findings | None, path: Path) -> Findings:
     if findings is None:
-        raise NoModel(reason)
+        raise NoModel(f"{path.name} {others.described(path)}")
     return findings
 
 

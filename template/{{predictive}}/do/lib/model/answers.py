@@ -28,6 +28,7 @@ from serving import codecs, service, settings  # noqa: E402
 from serving.codecs import RowFormat  # noqa: E402
 from serving.errors import ServingError  # noqa: E402
 from serving.handlers.base import Handler, ModelFileMissing, UnusableModel  # noqa: E402
+from serving.tables import Undivided  # noqa: E402
 
 MADE_UP_ROWS = 5
 COMPARED_ROWS = 8  # that are also predicted alone
@@ -105,7 +106,8 @@ def outputs_of(handler: Handler, model: Any, example: Example) -> dict[str, Any]
 
 def divided(handler: Handler, model: Any, example: Example, predictions: Any, columns: list[str]) -> dict[str, Any]:
     """The predictions, whether each belongs to a row of the request, and what the rows in other forms come to."""
-    whole = as_json(predictions) if is_ours(handler, "encode") else whole_answers(handler, model, example)
+    by_row = is_ours(handler, "encode") and not isinstance(predictions, Undivided)
+    whole = as_json(predictions) if by_row else whole_answers(handler, model, example)
     problem = undivided(handler, model, example, predictions)
     if problem:
         return {**whole, "undivided": problem, "forms": {}}
@@ -117,10 +119,16 @@ def undivided(handler: Handler, model: Any, example: Example, predictions: Any) 
     """Why rows of the example can't be sent alone and together; empty if they can."""
     if not is_ours(handler, "encode"):
         return "the handler has an encode of its own, whose answers are compared as a whole"
+    if isinstance(predictions, Undivided):
+        return "the model's answer has no entry for each row"
     rows = example.rows
     expected = Predictions.of(predictions)
     if rows is None or any(output.ndim == 0 for output in expected.outputs.values()) or len(expected) != len(rows):
         return "the example request is not a list of rows with one prediction each"
+    try:
+        handler.predict(model, handler.decode(example.encode(rows * 2, JSON), JSON))
+    except ServingError:
+        return "the model doesn't take another number of rows than the example has"
     for number in range(min(len(rows), COMPARED_ROWS)):
         try:
             alone = handler.predict(model, handler.decode(example.encode([rows[number]], JSON), JSON))
@@ -229,7 +237,7 @@ def made_up(handler: Handler) -> Example:
             "no example_request.json and the model does not tell its columns' types: nothing of your kind was tested; "
             "write one request into example_request.json"
         )
-    rows = np.random.default_rng(0).normal(size=(MADE_UP_ROWS, *row_format.shape)).round(3)
+    rows = np.random.default_rng(0).normal(size=(row_format.rows or MADE_UP_ROWS, *row_format.shape)).round(3)
     return documents.of_rows(rows.tolist())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from .. import protobuf
@@ -14,7 +15,9 @@ VERSION = re.compile(r"\d[\w.+-]{0,40}")  # CatBoost writes a page about its bui
 # onnx/onnx.proto
 IR_VERSION, PRODUCER, PRODUCER_VERSION, GRAPH, OPSETS = 1, 2, 3, 7, 8  # of ModelProto
 INITIALIZER, INPUT = 5, 11  # of GraphProto
-INITIALIZER_NAME = 8  # of TensorProto
+INITIALIZER_NAME, EXTERNAL_DATA = 8, 13  # of TensorProto
+KEY, VALUE = 1, 2  # of StringStringEntryProto
+LOCATION = "location"  # the key of the file, beside the model, that holds the tensor's values
 NAME, TYPE = 1, 2  # of ValueInfoProto
 TENSOR = 1  # of TypeProto
 ELEMENTS = 1  # of TypeProto.Tensor: a TensorProto.DataType
@@ -47,10 +50,13 @@ def read(name: str, file: BinaryIO) -> Findings | None:
         if not parts >= {IR_VERSION, GRAPH, OPSETS}:
             return None
         columns = _inputs(content)
+        parts = _parts(content)
     except ValueError:
         if name.endswith(SUFFIX):
             raise Unreadable(f"{name}: it is cut off, or no ONNX model") from None
         return None
+    if missing := [part for part in parts if not Path(file.name).with_name(part).is_file()]:
+        raise Unreadable(f"{name}: its weights are in {', '.join(missing)[:200]}, which must lie beside it")
     producers, versions = (protobuf.texts(content, each) for each in (PRODUCER, PRODUCER_VERSION))
     version = next(iter(versions), "")
     return Findings(
@@ -59,7 +65,16 @@ def read(name: str, file: BinaryIO) -> Findings | None:
         package=next(iter(producers), "") or "onnx",
         version=version if VERSION.fullmatch(version) else "",
         columns=columns,
+        parts=parts,
     )
+
+
+def _parts(content: bytes) -> tuple[str, ...]:
+    """The files that weights are kept in, as torch.onnx.export does by default; ONNX allows none in other folders."""
+    entries = protobuf.messages(content, GRAPH, INITIALIZER, EXTERNAL_DATA)
+    locations = [entry for entry in entries if protobuf.texts(entry, KEY) == [LOCATION]]
+    found = {part for location in locations for part in protobuf.texts(location, VALUE)}
+    return tuple(sorted(part for part in found if PurePosixPath(part).name == part))
 
 
 def _inputs(content: bytes) -> dict[str, str]:

@@ -41,6 +41,8 @@ def read(name: str, file: BinaryIO) -> Findings | None:
         if is_packed or begin != PICKLE:  # such a file may be anything
             return None
         raise Unreadable(f"{name}: {error}") from None
+    if isinstance(found.content, int):  # how files of PyTorch's old format begin
+        return None
     formats = ("joblib", "pkl") if is_packed or _is_joblib(found) else ("pkl", "joblib")
     return Findings(
         framework=_outermost(found),

@@ -12,6 +12,7 @@ from ..findings import Findings, Unreadable
 FRAMEWORK = "pytorch"
 # files in the folder that an archive consists of
 PROGRAM, OLD_PROGRAM, SCRIPT, PICKLE = "archive_format", "serialized_exported_program.json", "constants.pkl", "data.pkl"
+OLD_FORMAT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began files until PyTorch 1.5: its number
 TOLD_INPUTS = "extra/inputs.json"  # as the template's handler reads it
 # torch/_export/serde/schema.py, ScalarType
 TYPES = {
@@ -30,6 +31,8 @@ TYPES = {
 
 def read(name: str, file: BinaryIO) -> Findings | None:
     """The version of PyTorch that exported a program, and its inputs; which modules a pickle would import."""
+    if file.read(len(OLD_FORMAT)) == OLD_FORMAT:
+        return _findings("pt")
     try:
         with zipfile.ZipFile(file) as archive:
             if not _is_whole(archive):
