@@ -45,6 +45,11 @@ class Deployed(ABC):
         """Why it has failed, in the cluster's words."""
 
     @property
+    def is_in_use(self) -> bool:
+        """Whether it serves though its deployment has failed, without an earlier version."""
+        return False
+
+    @property
     def spec(self) -> Manifest:
         """Its specification, with the API server's defaults."""
         return dict(self.found["spec"])

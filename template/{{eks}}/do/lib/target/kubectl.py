@@ -19,6 +19,7 @@ from lib.cli import ExitCode, VerbError, log
 # the target's own rows come first
 TABLES = [Path(__file__).with_name(name) for name in ("own_refusals.yml", "refusals.yml")]
 FORWARDED = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+SEPARATOR = "\n---\n"  # of the documents in a stream of YAML, which JSON is
 REQUEST_SECONDS = 60  # that kubectl waits for an answer
 
 
@@ -71,11 +72,11 @@ class Kubectl:
     def apply(self, *manifests: Mapping[str, Any]) -> None:
         """Create objects, or change them to these."""
         command = ["apply", "--filename", "-"]
-        whole = manifests[0] if len(manifests) == 1 else {"apiVersion": "v1", "kind": "List", "items": [*manifests]}
         if self.dry_run:
-            print(f"would run kubectl {' '.join(command)} --namespace {self.namespace}\n{described(whole)}")
+            texts = SEPARATOR.join(map(described, manifests))
+            print(f"would run kubectl {' '.join(command)} --namespace {self.namespace}\n{texts}")
             return
-        self._run(*command, stdin=json.dumps(whole))
+        self._run(*command, stdin=SEPARATOR.join(map(json.dumps, manifests)))
 
     def delete(self, resource: str, name: str) -> None:
         """Let an object be deleted; what belongs to it goes after that."""

@@ -18,7 +18,8 @@ PERIOD = 10  # seconds between two probes
 
 def environment() -> list[dict[str, Any]]:
     """The variables of the container."""
-    return [{"name": name, "value": value} for name, value in requests.container_environment().items()]
+    variables = requests.container_environment()
+    return [{"name": name, **({"value": value} if value else {})} for name, value in variables.items()]
 
 
 def probes() -> dict[str, Any]:

@@ -48,11 +48,9 @@ def steps(aws: AwsClient, kubectl: Kubectl, wanted: Sequence[Manifest], found: S
     elif not is_as(kubectl, found, wanted):
         yield Step(f"update {what}", partial(apply, aws, kubectl, wanted, found))
     elif found.has_failed:
-        if found.previous:
-            raise VerbError(
-                f"{what} has failed: {found.reason}: run do/rollback, or change a setting, then do/deploy",
-                ExitCode.AWS_ERROR,
-            )
+        if found.previous or found.is_in_use:
+            back = "run do/rollback, or change" if found.previous else "change"
+            raise VerbError(f"{what} has failed: {found.reason}: {back} a setting, then do/deploy", ExitCode.AWS_ERROR)
         yield Step(f"delete {what}, which has failed", partial(remove, kubectl))
         yield Step(f"create {what}", partial(apply, aws, kubectl, wanted, None))
     elif not serving.is_over(aws, found):
