@@ -128,9 +128,10 @@ class Api(ThreadingHTTPServer):
         group_version, namespaced = _place(parts)
         if namespaced[1:2] in (["pods"], ["replicasets"]):
             return self._made(namespaced, query)
-        kind = self.kinds.get(namespaced[1]) if len(namespaced) in (2, 3) else None
+        namespace, plural = [*namespaced, "", ""][:2]
+        kind = self.kinds.get(plural)
         if kind and kind.group_version == group_version:
-            return self._stored_kind(method, *namespaced[:2], "".join(namespaced[2:]), query, body)
+            return self._stored_kind(method, namespace, plural, "".join(namespaced[2:]), query, body)
         raise Problem(404, "NotFound", "the server could not find the requested resource")
 
     @property
@@ -239,7 +240,7 @@ class Api(ThreadingHTTPServer):
         return self._stored(key, given, query)
 
     def _change(self, key: tuple[str, str, str], patch: Object, query: dict[str, str]) -> Object:
-        """A merge patch (https://datatracker.ietf.org/doc/html/rfc7386) for custom resources, a strategic one for others."""
+        """A merge patch, https://datatracker.ietf.org/doc/html/rfc7386, of the operator's; else a strategic one."""
         before, kind = self.objects[key], self.kinds[key[0]]
         changed = _merged(before, patch) if kind.is_custom else builtin.patched(before, patch, kind.schema)
         self._require_valid(key[0], changed, query)

@@ -17,7 +17,8 @@ from typing import Any
 Object = dict[str, Any]
 
 TABLE: Object = json.loads(Path(__file__).with_name("builtin_kinds.json").read_text())
-UNITS = {"": 1, "m": Fraction(1, 1000)} | {f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", 1)}
+UNITS = {"": Fraction(1), "m": Fraction(1, 1000)}
+UNITS |= {f"{unit}i": Fraction(1024**power) for power, unit in enumerate("KMGTPE", 1)}
 
 
 def schema(plural: str) -> Object:

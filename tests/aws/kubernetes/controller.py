@@ -19,7 +19,7 @@ from tests.aws.kubernetes.api import Api, Object
 REVISION, HASH = "deployment.kubernetes.io/revision", "pod-template-hash"
 MADE = "2026-11-28T00:00:00Z"
 SERVES = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-LATE_AFTER = 4  # looks at which progressDeadlineSeconds are over
+LATE_AFTER = 12  # looks at which progressDeadlineSeconds are over
 
 
 class Controller:

@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 import zlib
-from typing import BinaryIO
+from io import BufferedIOBase
 
 HEADERS = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": "portforward.k8s.io"}
 CONTROL = 0x8003
@@ -23,7 +23,7 @@ NO_HEADERS = bytes(4)
 class Forwarding:
     """The streams of one connection of kubectl, each pair of which is a connection to a port here."""
 
-    def __init__(self, reader: BinaryIO, writer: BinaryIO, port: int) -> None:
+    def __init__(self, reader: BufferedIOBase, writer: BufferedIOBase, port: int) -> None:
         self.reader, self.writer, self.port = reader, writer, port
         self.lock = threading.Lock()
         self.compressor = zlib.compressobj()  # one for all headers of the connection

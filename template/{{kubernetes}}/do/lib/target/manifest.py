@@ -113,7 +113,7 @@ def _nodes() -> Manifest:
     first, *others = capacity.instance_types()
     architecture = PLATFORMS[config.INSTANCES[first]["architecture"]].rpartition("/")[2]
     wanted = {"kubernetes.io/arch": [architecture]}
-    if others or "gpu" in config.INSTANCES[first]:
+    if others or _gpus():
         wanted["node.kubernetes.io/instance-type"] = [name.removeprefix("ml.") for name in (first, *others)]
     return {
         "nodeSelectorTerms": [
@@ -122,10 +122,15 @@ def _nodes() -> Manifest:
     }
 
 
+def _gpus() -> int:
+    """How many GPUs a copy has."""
+    return int(config.load().get(capacity.ACCELERATORS, 0))
+
+
 def _volumes() -> Iterator[tuple[str, str, Manifest]]:
     """The name of each volume, where it is mounted, and what it is."""
     yield TEMPORARY, "/tmp", {}
-    if int(config.load().get(capacity.ACCELERATORS, 0)) > 1:
+    if _gpus() > 1:
         yield SHARED_MEMORY, "/dev/shm", {"medium": "Memory"}
 
 
