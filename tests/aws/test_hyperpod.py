@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,17 @@ def cluster(api: Api, aws: Account) -> Cluster:
 
 
 @pytest.fixture
+def on_cluster(cluster: Cluster, on_cluster: OnCluster) -> OnCluster:
+    """As for any cluster, with the name of this one."""
+    return partial(on_cluster, HYPERPOD_CLUSTER="ml-cluster")
+
+
+@pytest.fixture
 def project(make: Make, on_cluster: OnCluster) -> Project:
     """A project whose image is in ECR."""
     made = make(deploy_target="hyperpod")
     (made.path / "model" / "model.pkl").write_bytes(b"model")
-    return on_cluster(made, HYPERPOD_CLUSTER="ml-cluster")
+    return on_cluster(made)
 
 
 @pytest.fixture
@@ -85,7 +92,7 @@ def test_the_cluster_mounts_a_models_files_from_s3(aws: Account, api: Api, make:
     project = make(deploy_target="hyperpod", model_source="s3")
     (project.path / "model").mkdir(exist_ok=True)
     (project.path / "model" / "model.pkl").write_bytes(b"model")
-    on_cluster(project, HYPERPOD_CLUSTER="ml-cluster")
+    on_cluster(project)
     succeed(project, "upload")
     (bucket,) = aws.client("s3").list_buckets()["Buckets"]
     (uploaded,) = aws.client("s3").list_objects_v2(Bucket=bucket["Name"])["Contents"]
@@ -104,7 +111,7 @@ def test_the_cluster_mounts_a_models_files_from_s3(aws: Account, api: Api, make:
 
 
 def test_an_archive_is_refused_because_nobody_would_unpack_it(aws: Account, make: Make, on_cluster: OnCluster) -> None:
-    project = on_cluster(make(deploy_target="hyperpod", model_source="s3"), HYPERPOD_CLUSTER="ml-cluster")
+    project = on_cluster(make(deploy_target="hyperpod", model_source="s3"))
     aws.client("s3").create_bucket(Bucket="their-bucket")
     aws.client("s3").put_object(Bucket="their-bucket", Key="model.tar.gz", Body=b"")
     project.set(MODEL_DATA_URL="s3://their-bucket/model.tar.gz")
@@ -126,7 +133,7 @@ GENERATIVE = {
 def test_a_language_model_has_gpus_and_comes_from_the_hub(
     api: Api, cluster: Cluster, make: Make, on_cluster: OnCluster
 ) -> None:
-    project = on_cluster(make(**GENERATIVE, model_revision="a" * 40), HYPERPOD_CLUSTER="ml-cluster")
+    project = on_cluster(make(**GENERATIVE, model_revision="a" * 40))
     project.set(HF_TOKEN_KUBERNETES_SECRET="hf-token/token", MAX_COPIES="3", COPY_ACCELERATORS="4")
     cluster.cluster["InstanceGroups"][0]["InstanceType"] = "ml.g5.12xlarge"  # type: ignore[index]
 
@@ -148,7 +155,7 @@ def test_a_language_model_has_gpus_and_comes_from_the_hub(
 
 
 def test_a_branch_of_the_hub_is_refused(make: Make, on_cluster: OnCluster) -> None:
-    project = on_cluster(make(**GENERATIVE, model_revision="main"), HYPERPOD_CLUSTER="ml-cluster")
+    project = on_cluster(make(**GENERATIVE, model_revision="main"))
 
     assert "HyperPod takes a commit of 40 letters from the Hub, not MODEL_REVISION=main" in refusal(
         project.verb("deploy"), 3
