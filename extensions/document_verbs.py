@@ -36,6 +36,7 @@ APART = {
     "caller-batch": "batch",
     "caller-bucket": "bucket",
     "caller-components": "inference_components",
+    "caller-eks": "eks",
     "caller-hyperpod": "hyperpod",
     "caller-kms": "project",
     "caller-model-data": "project",

@@ -17,6 +17,8 @@ import pytest
 from extensions import document_verbs
 from tests.aws import documents as applied
 from tests.aws import replays
+from tests.aws.kubernetes import kubectl
+from tests.aws.kubernetes.api import TOKEN, Api
 from tests.aws.runtime import Runtime
 from tests.aws.service import backend
 from tests.aws.service.account import REGION, SECRET_KEY, Account
@@ -32,6 +34,7 @@ Done = subprocess.CompletedProcess[str]
 Render = Callable[..., Path]
 Make = Callable[..., "Project"]
 Equip = Callable[..., "Project"]
+OnCluster = Callable[..., "Project"]
 
 PERMISSIONS: dict[str, dict[str, str]] = document_verbs.TABLE["verbs"]
 
@@ -42,6 +45,14 @@ OWN_VARIABLES = ("AWS_", "DO_", "MCC_", "BOTO_")
 REQUIREMENTS = Path(__file__).parents[2] / "template" / "{{project}}" / "do" / "requirements.txt"
 # what stands in for docker: it notes its arguments and answers, and pushes into the account of the test
 DOCKER = Path(__file__).with_name("stand_in_docker.py")
+
+# what `aws eks get-token` prints, https://docs.aws.amazon.com/cli/latest/reference/eks/get-token.html
+CREDENTIAL = {
+    "kind": "ExecCredential",
+    "apiVersion": "client.authentication.k8s.io/v1beta1",
+    "spec": {},
+    "status": {"expirationTimestamp": "2036-01-01T00:00:00Z", "token": TOKEN},
+}
 
 
 @dataclass
@@ -188,6 +199,36 @@ def make(render: Render, tmp_path: Path, equip: Equip) -> Make:
 
 
 @pytest.fixture
+def api() -> Iterator[Api]:
+    server = Api()
+    yield server
+    server.shutdown()
+    server.server_close()
+    assert server.wrong == []
+
+
+@pytest.fixture
+def on_cluster(aws: Account) -> OnCluster:
+    """A function that lets a project have its image in ECR, settings, and kubectl and the AWS CLI on its machine."""
+
+    def equip(project: Project, **settings: str) -> Project:
+        try:
+            program = kubectl.path()
+        except kubectl.NotInstallable as why:
+            pytest.skip(f"kubectl can't be installed here: {why}")
+        (project.programs / "kubectl").symlink_to(program)
+        aws_cli = project.programs / "aws"
+        log = project.programs / "aws.log"
+        aws_cli.write_text(f"#!/bin/sh\necho \"$@\" >> {log}\ncat <<'END'\n{json.dumps(CREDENTIAL)}\nEND\n")
+        aws_cli.chmod(0o755)
+        project.set(**settings)
+        push(project, aws)
+        return project
+
+    return equip
+
+
+@pytest.fixture
 def project(make: Make) -> Project:
     """A project with a model, in an empty account."""
     made = make()
@@ -200,6 +241,20 @@ def pushed(project: Project, aws: Account) -> Project:
     """A project whose image is in ECR."""
     push(project, aws)
     return project
+
+
+def succeed(project: Project, verb: str, *arguments: str, stdin: str = "", **environment: str) -> str:
+    done = project.verb(verb, *arguments, stdin=stdin, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def failure(project: Project, verb: str, code: int, *arguments: str) -> str:
+    """The last line of a verb that fails, after those that tell how it went."""
+    done = project.verb(verb, *arguments)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
 
 
 def declared(verb: str) -> set[str]:

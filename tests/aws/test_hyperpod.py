@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.aws.conftest import Make, Project, push
-from tests.aws.kubernetes import kubectl
+from tests.aws.conftest import Make, OnCluster, Project, failure, succeed
 from tests.aws.kubernetes.api import CONFIGS, REGISTRATIONS, TOKEN, Api
 from tests.aws.kubernetes.operator import Eks, Operator, failed
 from tests.aws.runtime import Runtime
@@ -23,23 +22,6 @@ from tests.verbs.conftest import refusal, train
 from tests.verbs.contract_server import RightServer, running
 
 Cluster = Operator
-
-# what `aws eks get-token` prints, https://docs.aws.amazon.com/cli/latest/reference/eks/get-token.html
-CREDENTIAL = {
-    "kind": "ExecCredential",
-    "apiVersion": "client.authentication.k8s.io/v1beta1",
-    "spec": {},
-    "status": {"expirationTimestamp": "2036-01-01T00:00:00Z", "token": TOKEN},
-}
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    server = Api()
-    yield server
-    server.shutdown()
-    server.server_close()
-    assert server.wrong == []
 
 
 @pytest.fixture
@@ -51,28 +33,13 @@ def cluster(api: Api, aws: Account) -> Cluster:
 
 
 @pytest.fixture
-def on_cluster(cluster: Cluster, aws: Account) -> Callable[[Project], Project]:
-    """A function that lets a project have its image in ECR, and kubectl and the AWS CLI on its machine."""
-
-    def equip(project: Project) -> Project:
-        try:
-            program = kubectl.path()
-        except kubectl.NotInstallable as why:
-            pytest.skip(f"kubectl can't be installed here: {why}")
-        (project.programs / "kubectl").symlink_to(program)
-        aws_cli = project.programs / "aws"
-        log = project.programs / "aws.log"
-        aws_cli.write_text(f"#!/bin/sh\necho \"$@\" >> {log}\ncat <<'END'\n{json.dumps(CREDENTIAL)}\nEND\n")
-        aws_cli.chmod(0o755)
-        project.set(HYPERPOD_CLUSTER="ml-cluster")
-        push(project, aws)
-        return project
-
-    return equip
+def on_cluster(cluster: Cluster, on_cluster: OnCluster) -> OnCluster:
+    """As for any cluster, with the name of this one."""
+    return partial(on_cluster, HYPERPOD_CLUSTER="ml-cluster")
 
 
 @pytest.fixture
-def project(make: Make, on_cluster: Callable[[Project], Project]) -> Project:
+def project(make: Make, on_cluster: OnCluster) -> Project:
     """A project whose image is in ECR."""
     made = make(deploy_target="hyperpod")
     (made.path / "model" / "model.pkl").write_bytes(b"model")
@@ -84,20 +51,6 @@ def deployed(project: Project) -> Project:
     """One whose endpoint is InService."""
     succeed(project, "deploy")
     return project
-
-
-def succeed(project: Project, verb: str, *arguments: str, stdin: str = "", **environment: str) -> str:
-    done = project.verb(verb, *arguments, stdin=stdin, **environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def failure(project: Project, verb: str, code: int, *arguments: str) -> str:
-    """The last line of a verb that fails, after those that tell how it went."""
-    done = project.verb(verb, *arguments)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr.splitlines()[-1]
 
 
 def served(api: Api, namespace: str = "default") -> dict[str, Any]:
@@ -135,9 +88,7 @@ def test_a_model_in_the_image_is_not_hidden_by_the_volume_that_the_operator_insi
     assert spec["worker"]["modelVolumeMount"] == {"name": "model", "mountPath": "/opt/ml/no-model"}
 
 
-def test_the_cluster_mounts_a_models_files_from_s3(
-    aws: Account, api: Api, make: Make, on_cluster: Callable[[Project], Project]
-) -> None:
+def test_the_cluster_mounts_a_models_files_from_s3(aws: Account, api: Api, make: Make, on_cluster: OnCluster) -> None:
     project = make(deploy_target="hyperpod", model_source="s3")
     (project.path / "model").mkdir(exist_ok=True)
     (project.path / "model" / "model.pkl").write_bytes(b"model")
@@ -159,9 +110,7 @@ def test_the_cluster_mounts_a_models_files_from_s3(
     assert served(api)["worker"]["modelVolumeMount"]["mountPath"] == "/opt/ml/model"
 
 
-def test_an_archive_is_refused_because_nobody_would_unpack_it(
-    aws: Account, make: Make, on_cluster: Callable[[Project], Project]
-) -> None:
+def test_an_archive_is_refused_because_nobody_would_unpack_it(aws: Account, make: Make, on_cluster: OnCluster) -> None:
     project = on_cluster(make(deploy_target="hyperpod", model_source="s3"))
     aws.client("s3").create_bucket(Bucket="their-bucket")
     aws.client("s3").put_object(Bucket="their-bucket", Key="model.tar.gz", Body=b"")
@@ -182,7 +131,7 @@ GENERATIVE = {
 
 
 def test_a_language_model_has_gpus_and_comes_from_the_hub(
-    api: Api, cluster: Cluster, make: Make, on_cluster: Callable[[Project], Project]
+    api: Api, cluster: Cluster, make: Make, on_cluster: OnCluster
 ) -> None:
     project = on_cluster(make(**GENERATIVE, model_revision="a" * 40))
     project.set(HF_TOKEN_KUBERNETES_SECRET="hf-token/token", MAX_COPIES="3", COPY_ACCELERATORS="4")
@@ -205,7 +154,7 @@ def test_a_language_model_has_gpus_and_comes_from_the_hub(
     assert {"name": "VariantName", "value": "AllTraffic"} in trigger["dimensions"]
 
 
-def test_a_branch_of_the_hub_is_refused(make: Make, on_cluster: Callable[[Project], Project]) -> None:
+def test_a_branch_of_the_hub_is_refused(make: Make, on_cluster: OnCluster) -> None:
     project = on_cluster(make(**GENERATIVE, model_revision="main"))
 
     assert "HyperPod takes a commit of 40 letters from the Hub, not MODEL_REVISION=main" in refusal(

@@ -363,6 +363,17 @@ def test_hyperpod_is_refused_in_a_region_without_its_operator(
     assert ask(deploy_target="hyperpod", aws_region="eu-north-1")["aws_region"] == "eu-north-1"
 
 
+def test_kubernetes_is_refused_for_models_that_nothing_would_bring_into_the_container(
+    ask: Callable[..., Answers], refusal: Callable[..., str]
+) -> None:
+    for answers in ({"model_source": "registry"}, {**GENERATIVE, "model_source": "s3"}):
+        assert refusal(**answers, deploy_target="kubernetes").startswith(
+            f"deploy_target='kubernetes': not with model_source={answers['model_source']}: nothing in a cluster brings"
+        )
+    assert ask(deploy_target="kubernetes", aws_region="eu-west-3")["deploy_target"] == "kubernetes"
+    assert ask(**GENERATIVE, deploy_target="kubernetes")["model_source"] == "huggingface"
+
+
 @pytest.mark.parametrize(
     ("given", "line"),
     [

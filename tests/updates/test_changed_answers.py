@@ -23,7 +23,8 @@ CHANGES: list[tuple[Answers, Answers]] = [
     ({"instance_type": "ml.m6g.large"}, {"deploy_target": "serverless"}),  # which has no instances, and no arm64
     ({"deploy_target": "serverless"}, {"deploy_target": "async"}),
     ({"deploy_target": "async"}, {"deploy_target": "batch"}),
-    ({"deploy_target": "batch"}, {"deploy_target": "realtime"}),
+    ({"deploy_target": "batch"}, {"deploy_target": "kubernetes"}),
+    ({"deploy_target": "kubernetes"}, {"deploy_target": "realtime"}),
     ({"model_format": "pkl"}, {"model_format": "joblib"}),
     ({"framework": "sklearn", "model_format": "pkl"}, {"framework": "xgboost", "model_format": "ubj"}),
     ({"framework": "xgboost"}, {"framework": "lightgbm", "model_format": "txt"}),

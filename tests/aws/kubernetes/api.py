@@ -1,8 +1,9 @@
-"""Stands in for the API server of an EKS cluster with the HyperPod inference operator.
+"""Stands in for the API server of an EKS cluster, with or without the HyperPod inference operator.
 
 What kubectl needs of an API server: https://kubernetes.io/docs/reference/using-api/api-concepts/. Objects are validated
-strictly, by the operator's own schema, get its defaults, and a merge patch changes them. The operator's kinds and their
-states are those of aws/sagemaker-hyperpod-cli, see inference_operator_crds.json.
+strictly by their schema and get its defaults. A merge patch changes the operator's, and a strategic one Kubernetes'
+own. The operator's kinds are those of aws/sagemaker-hyperpod-cli, see inference_operator_crds.json; Kubernetes' own are
+in builtin.py. What moves them is operator.py, and controller.py.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
@@ -30,14 +30,46 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.aws.kubernetes import builtin, port_forward
+
 Object = dict[str, Any]
 
 TABLE: Object = json.loads(Path(__file__).with_name("inference_operator_crds.json").read_text())
 GROUP = "inference.sagemaker.aws.amazon.com"
 CONFIGS, REGISTRATIONS = "inferenceendpointconfigs", "sagemakerendpointregistrations"
-KINDS = {row["plural"]: kind for kind, row in TABLE["kinds"].items()}
 TOKEN = "k8s-aws-v1.token-of-the-tests"
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
+
+
+class Kind(NamedTuple):
+    """A kind of objects: whether it is one of the operator's, and where it is."""
+
+    name: str
+    group: str
+    version: str
+    schema: Object
+    is_custom: bool
+
+    @property
+    def group_version(self) -> str:
+        return f"{self.group}/{self.version}".lstrip("/")
+
+    def called(self, plural: str) -> str:
+        """What messages call it."""
+        return f"{plural}.{self.group}".rstrip(".")
+
+
+CUSTOM = {
+    row["plural"]: Kind(name, GROUP, "v1", row["versions"]["v1"]["schema"], True)
+    for name, row in TABLE["kinds"].items()
+}
+BUILT_IN = {
+    plural: Kind(row["kind"], row["group"], row["version"], builtin.schema(plural), False)
+    for plural, row in builtin.TABLE["kinds"].items()
+}
+ALL_KINDS = CUSTOM | BUILT_IN
+# what controllers make
+READ_ONLY = {"pods": ("v1", "Pod"), "replicasets": ("apps/v1", "ReplicaSet")}
 
 
 class Problem(Exception):
@@ -72,6 +104,8 @@ class Api(ThreadingHTTPServer):
         self.requests: list[tuple[str, str]] = []  # that changed something
         self.look: Callable[[Object], object] = lambda found: None
         self.pods: dict[str, tuple[str, str]] = {}  # by name: their label app, and what they have written
+        self.written: dict[str, str] = {}  # what the pods among the objects have written
+        self.forwarded_to = 0  # the port here that a pod's stands for
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property
@@ -91,46 +125,75 @@ class Api(ThreadingHTTPServer):
         parts = place.path.strip("/").split("/")
         if found := self._discovery(place.path):
             return found
-        if parts[:3] == ["api", "v1", "namespaces"]:
-            return self._core(parts[3:], query)
-        if parts[:3] == ["apis", GROUP, "v1"] and parts[3:4] == ["namespaces"] and self.installed:
-            return self._custom(method, parts[4], parts[5], parts[6] if len(parts) > 6 else "", query, body)
+        group_version, namespaced = _place(parts)
+        if namespaced[1:2] in (["pods"], ["replicasets"]):
+            return self._made(namespaced, query)
+        namespace, plural = [*namespaced, "", ""][:2]
+        kind = self.kinds.get(plural)
+        if kind and kind.group_version == group_version:
+            return self._stored_kind(method, namespace, plural, "".join(namespaced[2:]), query, body)
         raise Problem(404, "NotFound", "the server could not find the requested resource")
 
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kinds that the cluster knows, by their plurals."""
+        return BUILT_IN | (CUSTOM if self.installed else {})
+
     def _discovery(self, path: str) -> Object | None:
-        group = {"groupVersion": f"{GROUP}/v1", "version": "v1"}
         pages: dict[str, Object] = {
             "/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.1-eks"},
             "/api": {"kind": "APIVersions", "versions": ["v1"]},
             "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
-            "/api/v1": _resources("v1", {"pods": "Pod", "pods/log": "Pod"}, ["get", "list"]),
             "/openapi/v3": {"paths": {}},
         }
-        if self.installed:
-            pages["/apis"]["groups"] = [{"name": GROUP, "versions": [group], "preferredVersion": group}]
-            pages[f"/apis/{GROUP}/v1"] = _resources(f"{GROUP}/v1", KINDS, VERBS)
-            schema = f"/openapi/v3/apis/{GROUP}/v1"
-            pages["/openapi/v3"]["paths"] = {f"apis/{GROUP}/v1": {"serverRelativeURL": schema}}
-            pages[schema] = {"openapi": "3.0.0", "info": {"title": "", "version": ""}, "paths": dict(_paths())}
+        for group_version in sorted({kind.group_version for kind in self.kinds.values()}):
+            own = {plural: kind for plural, kind in self.kinds.items() if kind.group_version == group_version}
+            rows = [(plural, kind.name, VERBS) for plural, kind in own.items()]
+            rows += [
+                (plural, name, ["get", "list"]) for plural, (place, name) in READ_ONLY.items() if place == group_version
+            ]
+            rows += [
+                (f"pods/{part}", "Pod", ["create", "get"]) for part in ("log", "portforward") if group_version == "v1"
+            ]
+            group, _, version = group_version.rpartition("/")
+            root = f"apis/{group_version}" if group else "api/v1"
+            pages[f"/{root}"] = _resources(group_version, rows)
+            pages["/openapi/v3"]["paths"][root] = {"serverRelativeURL": f"/openapi/v3/{root}"}
+            pages[f"/openapi/v3/{root}"] = {
+                "openapi": "3.0.0",
+                "info": {"title": "", "version": ""},
+                "paths": dict(_paths(own, root)),
+            }
+            if group:
+                one = {"groupVersion": group_version, "version": version}
+                pages["/apis"]["groups"].append({"name": group, "versions": [one], "preferredVersion": one})
         return pages.get(path)
 
-    def _core(self, parts: list[str], query: dict[str, str]) -> Object | str:
-        """Pods and what they have written."""
-        if parts[1:] == ["pods"]:
-            app = query.get("labelSelector", "").removeprefix("app=")
-            items = [_pod(name, parts[0], label) for name, (label, _) in self.pods.items() if label == app]
-            return {"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}
-        if len(parts) == 4 and parts[1] == "pods" and parts[3] == "log":
-            return self.pods[parts[2]][1]
-        raise Problem(404, "NotFound", "the server could not find the requested resource")
+    def _made(self, parts: list[str], query: dict[str, str]) -> Object | str:
+        """Pods and what they have written, and ReplicaSets."""
+        namespace, plural, *rest = parts
+        place, kind = READ_ONLY[plural]
+        if rest[1:] == ["portforward"]:
+            raise Problem(400, "BadRequest", "unable to upgrade: no web sockets here")
+        if rest[1:] == ["log"]:
+            return self.pods[rest[0]][1] if rest[0] in self.pods else self.written.get(rest[0], "")
+        with self.lock:
+            items = [deepcopy(row) for key, row in self._seen() if key[:2] == (plural, namespace)]
+        items += [_pod(name, namespace, app) for name, (app, _) in self.pods.items() if plural == "pods"]
+        if rest:
+            return next(item for item in items if item["metadata"]["name"] == rest[0])
+        wanted = dict(pair.split("=") for pair in query.get("labelSelector", "").split(",") if pair)
+        chosen = [item for item in items if item["metadata"]["labels"].items() >= wanted.items()]
+        return {"kind": f"{kind}List", "apiVersion": place, "metadata": {"resourceVersion": "1"}, "items": chosen}
 
-    def _custom(
+    def _stored_kind(
         self, method: str, namespace: str, plural: str, name: str, query: dict[str, str], body: bytes
     ) -> Object:
+        kind = self.kinds[plural]
         if method in self.forbidden:
             verb = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}[method]
-            what = f'{plural}.{GROUP} "{name}" is forbidden: User "dev" cannot {verb} resource "{plural}"'
-            raise Problem(403, "Forbidden", f'{what} in API group "{GROUP}" in the namespace "{namespace}"')
+            what = f'{kind.called(plural)} "{name}" is forbidden: User "dev" cannot {verb} resource "{plural}"'
+            raise Problem(403, "Forbidden", f'{what} in API group "{kind.group}" in the namespace "{namespace}"')
         with self.lock:
             if method != "GET":
                 self.requests.append((method, name or json.loads(body)["metadata"]["name"]))
@@ -138,24 +201,25 @@ class Api(ThreadingHTTPServer):
                 return self._create(namespace, plural, json.loads(body), query)
             if not name:
                 found = [row for key, row in self._seen() if key[:2] == (plural, namespace)]
-                metadata = {"resourceVersion": str(self.version)}
-                items = [deepcopy(row) for row in found]
                 return {
-                    "kind": f"{KINDS[plural]}List",
-                    "apiVersion": f"{GROUP}/v1",
-                    "metadata": metadata,
-                    "items": items,
+                    "kind": f"{kind.name}List",
+                    "apiVersion": kind.group_version,
+                    "metadata": {"resourceVersion": str(self.version)},
+                    "items": [deepcopy(row) for row in found],
                 }
             for _ in self._seen():
                 pass
             key = (plural, namespace, name)
             if key not in self.objects:
-                raise Problem(404, "NotFound", f'{plural}.{GROUP} "{name}" not found')
+                raise Problem(404, "NotFound", f'{kind.called(plural)} "{name}" not found')
             if method == "PATCH":
                 return self._change(key, json.loads(body), query)
+            found_one = self.objects[key]
             if method == "DELETE":
-                self.objects[key]["metadata"]["deletionTimestamp"] = _now()
-            return deepcopy(self.objects[key])
+                found_one["metadata"]["deletionTimestamp"] = _now()
+                if not kind.is_custom:
+                    del self.objects[key]
+            return deepcopy(found_one)
 
     def _seen(self) -> Iterator[tuple[tuple[str, str, str], Object]]:
         """The objects, each a step further for each look at any of them."""
@@ -170,37 +234,50 @@ class Api(ThreadingHTTPServer):
             raise Problem(404, "NotFound", f'namespaces "{namespace}" not found')
         key = (plural, namespace, given["metadata"]["name"])
         if key in self.objects:
-            raise Problem(409, "AlreadyExists", f'{plural}.{GROUP} "{key[2]}" already exists')
-        self._require_valid(given, query)
+            raise Problem(409, "AlreadyExists", f'{self.kinds[plural].called(plural)} "{key[2]}" already exists')
+        self._require_valid(plural, given, query)
         given["metadata"] |= {"uid": str(uuid.uuid4()), "creationTimestamp": _now(), "generation": 1}
         return self._stored(key, given, query)
 
     def _change(self, key: tuple[str, str, str], patch: Object, query: dict[str, str]) -> Object:
-        """https://datatracker.ietf.org/doc/html/rfc7386: a merge patch, as custom resources take it."""
-        before = self.objects[key]
-        changed = _merged(before, patch)
-        self._require_valid(changed, query)
-        _add_defaults(changed["spec"], _schema(changed["kind"])["properties"]["spec"])
+        """A merge patch, https://datatracker.ietf.org/doc/html/rfc7386, of the operator's; else a strategic one."""
+        before, kind = self.objects[key], self.kinds[key[0]]
+        changed = _merged(before, patch) if kind.is_custom else builtin.patched(before, patch, kind.schema)
+        self._require_valid(key[0], changed, query)
+        changed = self._completed(key[0], changed)
+        if changed["spec"].get("selector") != before["spec"].get("selector") and key[0] == "deployments":
+            message = f'Deployment.apps "{key[2]}" is invalid: spec.selector: Invalid value: field is immutable'
+            raise Problem(422, "Invalid", message)
         if changed["spec"] != before["spec"]:
             changed["metadata"]["generation"] += 1
         return self._stored(key, changed, query)
 
-    def _require_valid(self, given: Object, query: dict[str, str]) -> None:
+    def _require_valid(self, plural: str, given: Object, query: dict[str, str]) -> None:
+        kind = self.kinds[plural]
         if self.webhook_is_missing:
             called = 'failed calling webhook "vinferenceendpointconfig.kb.io": failed to call webhook'
             raise Problem(500, "InternalError", f"Internal error occurred: {called}: connection refused")
-        if query.get("fieldValidation") == "Strict" and (unknown := [*_unknown("spec", given["spec"], given["kind"])]):
+        unknown = [*_unknown("spec", given["spec"], kind.schema["properties"]["spec"])]
+        if query.get("fieldValidation") == "Strict" and unknown:
             raise Problem(400, "BadRequest", f"strict decoding error: {', '.join(unknown)}")
-        errors = [*jsonschema.Draft202012Validator(_schema(given["kind"])).iter_errors(given)]
+        errors = [*jsonschema.Draft202012Validator(kind.schema).iter_errors(given)]
         if errors:
             where = ".".join(str(part) for part in errors[0].absolute_path)
-            message = f'{given["kind"]}.{GROUP} "{given["metadata"]["name"]}" is invalid: {where}: {errors[0].message}'
-            raise Problem(422, "Invalid", message)
+            name = f'{kind.called(kind.name)} "{given["metadata"]["name"]}"'
+            raise Problem(422, "Invalid", f"{name} is invalid: {where}: {errors[0].message}")
+
+    def _completed(self, plural: str, given: Object) -> Object:
+        """An object with its defaults."""
+        kind = self.kinds[plural]
+        if not kind.is_custom:
+            return builtin.normalized(given)
+        _add_defaults(given["spec"], kind.schema["properties"]["spec"])
+        return given
 
     def _stored(self, key: tuple[str, str, str], given: Object, query: dict[str, str]) -> Object:
         self.version += 1
         given["metadata"] |= {"namespace": key[1], "resourceVersion": str(self.version)}
-        _add_defaults(given["spec"], _schema(given["kind"])["properties"]["spec"])
+        given = self._completed(key[0], given)
         if "dryRun" not in query:
             self.objects[key] = given
         return deepcopy(given)
@@ -215,6 +292,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.partition("?")[0].endswith("/portforward") and self._forward():
+            return
         code = 201 if self.command == "POST" else 200
         try:
             found = self.server.answer(self.command, self.path, body, self.headers.get("Authorization", ""))
@@ -229,6 +308,18 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def _forward(self) -> bool:
+        """Forward a port if kubectl asks for SPDY; it does so where it gets no web socket."""
+        if self.headers.get("Upgrade") != "SPDY/3.1":
+            return False
+        self.send_response(101)
+        for name, value in port_forward.HEADERS.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = True
+        port_forward.Forwarding(self.rfile, self.wfile, self.server.forwarded_to).serve()
+        return True
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
@@ -237,22 +328,29 @@ for each in ("DELETE", "GET", "PATCH", "POST"):
     setattr(Handler, f"do_{each}", Handler.handle_any)
 
 
-def _resources(group_version: str, kinds: dict[str, str], verbs: list[str]) -> Object:
-    rows = [
-        {"name": name, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": verbs}
-        for name, kind in kinds.items()
+def _place(parts: list[str]) -> tuple[str, list[str]]:
+    """The group and version of a path, and its namespace with what comes after it."""
+    group_version = parts[1:2] if parts[0] == "api" else parts[1:3]
+    rest = parts[1 + len(group_version) :]
+    return "/".join(group_version), rest[1:] if rest[:1] == ["namespaces"] else []
+
+
+def _resources(group_version: str, rows: list[tuple[str, str, list[str]]]) -> Object:
+    resources = [
+        {"name": plural, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": verbs}
+        for plural, kind, verbs in rows
     ]
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": rows}
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
 
 
-def _paths() -> Iterator[tuple[str, Object]]:
+def _paths(kinds: dict[str, Kind], root: str) -> Iterator[tuple[str, Object]]:
     """That the server validates: kubectl looks for the parameter."""
-    for plural, kind in KINDS.items():
+    for plural, kind in kinds.items():
         patch = {
-            "x-kubernetes-group-version-kind": {"group": GROUP, "version": "v1", "kind": kind},
+            "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.name},
             "parameters": [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}],
         }
-        yield f"/apis/{GROUP}/v1/namespaces/{{namespace}}/{plural}/{{name}}", {"patch": patch}
+        yield f"/{root}/namespaces/{{namespace}}/{plural}/{{name}}", {"patch": patch}
 
 
 def _pod(name: str, namespace: str, app: str) -> Object:
@@ -264,27 +362,17 @@ def _pod(name: str, namespace: str, app: str) -> Object:
     }
 
 
-@cache
-def _schema(kind: str) -> Object:
-    """The operator's schema of a kind."""
-    found: Object = TABLE["kinds"][kind]["versions"]["v1"]["schema"]
-    return found
-
-
-def _unknown(path: str, value: Any, kind: str) -> Iterator[str]:
-    yield from _unknown_in(path, value, _schema(kind)["properties"]["spec"])
-
-
-def _unknown_in(path: str, value: Any, schema: Object) -> Iterator[str]:
+def _unknown(path: str, value: Any, schema: Object) -> Iterator[str]:
+    schema = builtin.resolved(schema)
     if isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _unknown_in(f"{path}[{number}]", item, schema.get("items", {}))
+            yield from _unknown(f"{path}[{number}]", item, schema.get("items", {}))
     if isinstance(value, dict) and "properties" in schema:
         for name, item in value.items():
             if name not in schema["properties"]:
                 yield f'unknown field "{path}.{name}"'
             else:
-                yield from _unknown_in(f"{path}.{name}", item, schema["properties"][name])
+                yield from _unknown(f"{path}.{name}", item, schema["properties"][name])
 
 
 def _add_defaults(value: Any, schema: Object) -> None:

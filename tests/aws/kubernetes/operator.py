@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tests.aws.service.account import Account
 
 
+CLUSTER = "ml-eks"  # the name of the cluster in EKS
+
+
 class Operator:
     """What moves the objects; a test says how deployments end."""
 
@@ -33,7 +36,7 @@ class Operator:
             "ClusterArn": "arn:aws:sagemaker:us-east-1:123456789012:cluster/abcdef012345",
             "ClusterStatus": "InService",
             "InstanceGroups": [{"InstanceGroupName": "cpu", "InstanceType": "ml.m5.large", "CurrentCount": 2}],
-            "Orchestrator": {"Eks": {"ClusterArn": "arn:aws:eks:us-east-1:123456789012:cluster/ml-eks"}},
+            "Orchestrator": {"Eks": {"ClusterArn": f"arn:aws:eks:us-east-1:123456789012:cluster/{CLUSTER}"}},
         }
         self.state, self.conditions = "DeploymentComplete", [_condition("Available", "True", "Ready", "it serves")]
         self.endpoint_status, self.endpoint_reason = "InService", ""
@@ -148,12 +151,12 @@ class Eks:
         self.api = api
 
     def DescribeCluster(self, call: Call) -> Object:
-        if call.parameters["name"] != "ml-eks":
+        if call.parameters["name"] != CLUSTER:
             raise ServiceError("ResourceNotFoundException", "No cluster found", 404)
         data = base64.b64encode(self.api.certificate).decode()
         return {
             "cluster": {
-                "name": "ml-eks",
+                "name": CLUSTER,
                 "status": "ACTIVE",
                 "endpoint": self.api.url,
                 "certificateAuthority": {"data": data},

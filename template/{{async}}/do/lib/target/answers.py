@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from lib import config
-from lib.aws import invocation, names, waiting
+from lib.aws import endpoint, invocation, names, waiting
 from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError, say
 from lib.target import endpoint_config
@@ -23,6 +23,11 @@ SHORTEST_WAIT = 0.5  # seconds between two looks for an answer; they grow from t
 START_SECONDS = 1800  # for the first instance of an endpoint that has none
 # how SageMaker tells what a container answered: https://github.com/awsdocs/amazon-sagemaker-developer-guide/issues/203
 CONTAINERS_ERROR = re.compile(r'Received (?:client|server) error \((\d{3})\) from \S+ with message "(.*)"', re.DOTALL)
+
+
+def require_serving(aws: AwsClient) -> None:
+    """Raise VerbError unless the endpoint answers requests."""
+    endpoint.require_serving(aws)
 
 
 def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:

@@ -34,15 +34,16 @@ def main() -> int:
 
 def run_endpoint(options: argparse.Namespace) -> int:
     """Run the suite against the endpoint, in AWS or its stand-in here. Raises VerbError where it can't be run."""
-    from lib.aws import endpoint, names
+    from lib.aws import names
     from lib.checks.http import reference, reporting, suite
     from lib.checks.http.endpoint import EndpointClient
     from lib.sagemaker_runtime import use
+    from lib.target import answers
 
     tested = use.redirect() if options.endpoint == "local" else names.project()
     client = EndpointClient()
     if options.endpoint == "aws":
-        endpoint.require_serving(client.aws)
+        answers.require_serving(client.aws)
     results = list(reporting.shown(suite.run(client, reference.load(), suite.all_checks()), quiet=options.json))
     return reporting.report("endpoint", tested, results, options.json)
 

@@ -6,29 +6,23 @@ the operator's schema, https://github.com/aws/sagemaker-hyperpod-cli (helm_chart
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
-from typing import Any
 
 from lib import config
-from lib.aws import model_data, names, requests
+from lib.aws import model_data, names
 from lib.aws.client import AwsClient
 from lib.aws.tables import read_table
 from lib.cli import ExitCode, VerbError
-from lib.target import capacity, updates
-
-Manifest = dict[str, Any]
+from lib.target import capacity, deployed, pods, updates
+from lib.target.deployed import Manifest
 
 GROUP_VERSION = "inference.sagemaker.aws.amazon.com/v1"
 KIND = "InferenceEndpointConfig"
-ID_LABEL, PROJECT_LABEL = "mcc-template/id", "mcc-template/project"
-PORT = 8080
 MODEL_VOLUME = "model"
 MODEL_PLACE = "/opt/ml/model"
 # where an empty volume goes if the model is in the image: the operator insists on one, and it must not hide the model
 NO_MODEL_PLACE = "/opt/ml/no-model"
-PERIOD = 10  # seconds between two probes
 COMMIT = re.compile("[0-9a-f]{40}")
 SCALING = Path(__file__).with_name("scaling.yml")
 
@@ -43,17 +37,14 @@ def with_spec(spec: Manifest) -> Manifest:
     return {
         "apiVersion": GROUP_VERSION,
         "kind": KIND,
-        "metadata": {
-            "name": names.project(),
-            "namespace": config.load()["KUBERNETES_NAMESPACE"],
-            "labels": {
-                PROJECT_LABEL: names.project(),
-                ID_LABEL: names.project_id(),
-                "app.kubernetes.io/managed-by": "mcc-template",
-            },
-        },
+        "metadata": deployed.metadata(),
         "spec": spec,
     }
+
+
+def image_of(spec: Manifest) -> str:
+    """The image that a specification names."""
+    return str(spec["worker"]["image"])
 
 
 def _spec(aws: AwsClient, image_uri: str) -> Manifest:
@@ -67,17 +58,17 @@ def _spec(aws: AwsClient, image_uri: str) -> Manifest:
         "maxDeployTimeInSeconds": updates.longest(),
         "invocationEndpoint": "invocations",
         "loadBalancer": {"healthCheckPath": "/ping"},
-        "metrics": {"enabled": True, "modelMetrics": {"path": "/metrics", "port": PORT}},
+        "metrics": {"enabled": True, "modelMetrics": {"path": "/metrics", "port": pods.PORT}},
         "modelSourceConfig": source,
         **({"kubernetes": {"volumes": volumes}} if volumes else {}),
         "tags": [{"name": name, "value": value} for name, value in tags.items()],
         "worker": {
             "image": image_uri,
-            "modelInvocationPort": {"containerPort": PORT, "name": "http"},
+            "modelInvocationPort": {"containerPort": pods.PORT, "name": "http"},
             "modelVolumeMount": {"name": MODEL_VOLUME, "mountPath": mount},
             "resources": capacity.resources(),
-            "probes": _probes(),
-            **_environment(),
+            "probes": pods.probes(),
+            "environmentVariables": pods.environment(),
         },
         **_copies(),
     }
@@ -95,22 +86,6 @@ def _copies() -> Manifest:
         "dimensions": [{"name": name, "value": value} for name, value in dimensions.items()],
     }
     return {"autoScalingSpec": {"minReplicaCount": least, "maxReplicaCount": most, "cloudWatchTrigger": trigger}}
-
-
-def _environment() -> Manifest:
-    variables = requests.container_environment()
-    return {"environmentVariables": [{"name": name, "value": value} for name, value in variables.items()]}
-
-
-def _probes() -> Manifest:
-    """When a pod gets requests, and when its container is started again: /ping answers in less than 2 seconds."""
-    ping = {"httpGet": {"path": "/ping", "port": PORT}, "periodSeconds": PERIOD}
-    attempts = math.ceil(capacity.start_seconds() / PERIOD)
-    return {
-        "startupProbe": {**ping, "timeoutSeconds": 2, "failureThreshold": attempts},
-        "readinessProbe": {**ping, "timeoutSeconds": 2, "failureThreshold": 3},
-        "livenessProbe": {**ping, "timeoutSeconds": 10, "failureThreshold": 6},
-    }
 
 
 def _model(aws: AwsClient) -> tuple[Manifest, str, list[Manifest]]:

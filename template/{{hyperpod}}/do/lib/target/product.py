@@ -14,9 +14,13 @@ from lib.aws.requests import Definition
 from lib.aws.resource import Resource
 from lib.cli import ExitCode, VerbError
 from lib.model import memory
-from lib.target import capacity, checking, cluster, manifest, serving
+from lib.target import capacity, checking, cluster, cluster_access, deployed, manifest, pods, rollout, serving
 from lib.target.kubectl import Kubectl
 
+# the setting that names the cluster, what it is in words, and what costs extra
+CLUSTER = "HYPERPOD_CLUSTER"
+CLUSTERS = "HyperPod cluster"
+EXTRA_COSTS = "; the operator adds a load balancer"
 NEXT = "do/invoke --endpoint for a prediction, do/test --endpoint to check it, do/status to see it"
 
 
@@ -40,21 +44,22 @@ def steps(aws: AwsClient, wanted: DesiredState) -> list[Step]:
     """What is missing, once what can be checked is checked. Raises VerbError."""
     chosen = cluster.find(aws)
     cluster.require_instances(chosen, capacity.instance_types())
-    kubectl = cluster.connect(aws, chosen)
+    kubectl = cluster_access.connect(aws, chosen.eks_name)
     serving.require_operator(kubectl)
-    found = serving.current(kubectl)
+    found = rollout.current(kubectl)
     if not found:
         _require_no_endpoint(aws)
-    if not serving.is_as(found, wanted.model.parameters):
+    manifests = [wanted.model.parameters]
+    if not rollout.is_as(kubectl, found, manifests):
         memory.require()
         preflight.require_platform(aws, wanted.image_uri)
         preflight.note_vulnerabilities(aws, wanted.image_uri)
-    return [*serving.steps(aws, kubectl, wanted.model.parameters, found)]
+    return [*rollout.steps(aws, kubectl, manifests, found)]
 
 
 def done(wanted: DesiredState) -> str:
     """What is there now, in words."""
-    return f"{names.project()} is InService on the cluster {config.load()['HYPERPOD_CLUSTER']}"
+    return f"{names.project()} is InService on the cluster {config.load()[CLUSTER]}"
 
 
 def document(aws: AwsClient, wanted: DesiredState) -> dict[str, Any]:
@@ -69,7 +74,7 @@ def log_lines(aws: AwsClient, since: float, follow: bool) -> Iterator[str] | Non
     kubectl = _connected(aws)
     if not kubectl or not serving.named(kubectl):
         return None
-    return serving.log_lines(kubectl, since, follow)
+    return pods.log_lines(kubectl, since, follow)
 
 
 def resources(aws: AwsClient) -> Iterator[Resource]:
@@ -77,20 +82,26 @@ def resources(aws: AwsClient) -> Iterator[Resource]:
     kubectl = _connected(aws)
     found = serving.named(kubectl) if kubectl else None
     if kubectl and found:
-        remove, mark = partial(serving.remove, kubectl), partial(_refuse_adoption)
+        remove, mark = partial(rollout.remove, kubectl), deployed.refuse_adoption
         yield Resource(manifest.KIND, names.project(), remove, found.tags, mark, str(found), found.created)
 
 
 def connected(aws: AwsClient) -> Kubectl:
-    """kubectl for HYPERPOD_CLUSTER. Raises VerbError where that is not there, or can't be reached."""
-    return cluster.connect(aws, cluster.find(aws))
+    """kubectl for HYPERPOD_CLUSTER. Raises VerbError where that is not there, can't be reached or has no operator."""
+    kubectl = _cluster(aws)
+    serving.require_operator(kubectl)
+    return kubectl
+
+
+def _cluster(aws: AwsClient) -> Kubectl:
+    return cluster_access.connect(aws, cluster.find(aws).eks_name)
 
 
 def _connected(aws: AwsClient) -> Kubectl | None:
     """kubectl for HYPERPOD_CLUSTER; None where no cluster is set, or its operator isn't installed: nothing is there."""
-    if not config.load()["HYPERPOD_CLUSTER"]:
+    if not config.load()[CLUSTER]:
         return None
-    kubectl = connected(aws)
+    kubectl = _cluster(aws)
     return kubectl if kubectl.offers(manifest.GROUP_VERSION, serving.RESOURCE.partition(".")[0]) else None
 
 
@@ -102,11 +113,3 @@ def _require_no_endpoint(aws: AwsClient) -> None:
             f"{config.load()['KUBERNETES_NAMESPACE']} made: run do/clean --aws, or choose another PROJECT_NAME",
             ExitCode.AWS_ERROR,
         )
-
-
-def _refuse_adoption() -> None:
-    raise VerbError(
-        f"the {manifest.KIND} {names.project()} can't be taken over: delete it with kubectl, or choose another "
-        "PROJECT_NAME",
-        ExitCode.FAILED,
-    )

@@ -93,15 +93,16 @@ def run_contract(url: str, options: argparse.Namespace) -> int:
 
 def run_endpoint(options: argparse.Namespace) -> int:
     """Run the suite against the endpoint, in AWS or its stand-in here. Raises VerbError where it can't be run."""
-    from lib.aws import endpoint, names
+    from lib.aws import names
     from lib.checks.http import reference, reporting, suite
     from lib.checks.http.endpoint import EndpointClient, checks
     from lib.sagemaker_runtime import use
+    from lib.target import answers
 
     tested = use.redirect() if options.endpoint == "local" else names.project()
     client = EndpointClient()
     if options.endpoint == "aws":
-        endpoint.require_serving(client.aws)
+        answers.require_serving(client.aws)
     expected = reference.load(options.rows, options.model.resolve() if options.model else None)
     results = list(reporting.shown(suite.run(client, expected, checks()), quiet=options.json))
     return reporting.report("endpoint", tested, results, options.json, expected.note)

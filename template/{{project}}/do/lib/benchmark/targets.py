@@ -30,11 +30,12 @@ def chosen(options: argparse.Namespace, stream: bool) -> Iterator[Target]:
 
 def _endpoint(where: str, stream: bool) -> Target:
     """The endpoint in AWS, or what do/serve --sagemaker stands in for. Raises VerbError."""
-    from lib.aws import endpoint, names
+    from lib.aws import names
     from lib.benchmark.endpoint_target import EndpointTarget
     from lib.sagemaker_runtime import use
+    from lib.target import answers
 
     target = EndpointTarget(use.redirect() if where == "local" else f"endpoint {names.project()}", stream)
     if where == "aws":
-        endpoint.require_serving(target.aws)
+        answers.require_serving(target.aws)
     return target

@@ -9,6 +9,7 @@ import boto3
 
 from lib import config
 from lib.cli import ExitCode, VerbError
+from lib.sagemaker_runtime import limits
 from lib.sagemaker_runtime.server import port_beside
 
 KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}  # the stand-in looks at none
@@ -16,6 +17,8 @@ KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}  # the s
 
 def redirect() -> str:
     """Redirect them; the URL of the stand-in. Raises VerbError if none runs."""
+    if not limits.OPERATIONS:
+        raise VerbError("this project has no endpoint to stand in for: use --url", ExitCode.BAD_CONFIGURATION)
     port = port_beside(int(config.load()["PORT"]))
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lib.aws import errors, invocation
+from lib.aws import endpoint, errors, invocation
 from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
 from lib.target.endpoint_config import LARGEST_BODY
 
 STREAMS = True
 HEADERS = True  # whether the container's own come with an answer
+
+
+def require_serving(aws: AwsClient) -> None:
+    """Raise VerbError unless the endpoint answers requests."""
+    endpoint.require_serving(aws)
 
 
 def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:

@@ -27,7 +27,7 @@ class EndpointClient(Client):
 
     def get(self, path: str) -> httpx.Response:
         """Raises NotApplicable."""
-        raise NotApplicable(f"SageMaker passes on no GET {path}")
+        raise NotApplicable(f"do/test --endpoint sends no GET {path}")
 
     def invoke(
         self, body: dict[str, Any] | bytes, headers: Mapping[str, str] | None = None, content_type: str = JSON

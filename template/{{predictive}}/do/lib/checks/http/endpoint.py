@@ -39,10 +39,10 @@ class EndpointClient(Client):
     def request(self, method: str, path: str, content: Any = None, **headers: str | None) -> httpx.Response:
         """A request to /invocations. Raises NotApplicable for what SageMaker does not pass on, and NoAnswer."""
         if (method, path) != ("POST", "/invocations"):
-            raise NotApplicable(f"SageMaker passes on no {method} {path}")
+            raise NotApplicable(f"do/test --endpoint sends no {method} {path}")
         parameters = {_parameter(name): value for name, value in headers.items() if value is not None}
         if "ContentType" not in parameters:
-            raise NotApplicable("SageMaker gives each request a content type")
+            raise NotApplicable("do/test --endpoint gives each request a content type")
         try:
             body, found = answers.whole(self.aws, Body=_body(content), **parameters)
         except invocation.Refused as refusal:
@@ -58,14 +58,14 @@ class EndpointClient(Client):
 def _parameter(header: str) -> str:
     name = header.replace("_", "-")
     if name not in invocation.PARAMETERS:
-        raise NotApplicable(f"SageMaker does not pass on the header {name}")
+        raise NotApplicable(f"do/test --endpoint doesn't send the header {name}")
     return invocation.PARAMETERS[name]
 
 
 def _body(content: bytes | Iterable[bytes]) -> bytes:
     body = content if isinstance(content, bytes) else b"".join(content)
     if len(body) > LARGEST_BODY:
-        raise NotApplicable("SageMaker refuses larger bodies itself")
+        raise NotApplicable("do/test --endpoint sends no larger bodies")
     return body
 
 

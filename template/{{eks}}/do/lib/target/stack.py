@@ -1,4 +1,4 @@
-"""What a stack has: nothing, because CloudFormation has no kind of resource for what the cluster's operator runs."""
+"""What a stack has: nothing, because CloudFormation has no kind of resource for what runs in a cluster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from lib.stack.recording import Recorder
 def record(aws: Recorder, role_arn: str) -> None:
     """Raise VerbError."""
     raise VerbError(
-        "CloudFormation can't make what a HyperPod cluster runs: keep what do/deploy --dry-run prints instead",
+        "CloudFormation can't make what an EKS cluster runs: keep what do/deploy --dry-run prints instead",
         ExitCode.BAD_CONFIGURATION,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from lib.aws.redaction import redacted
 from lib.aws.tables import read_table
 from lib.cli import ExitCode, VerbError, log
 
-TABLE = Path(__file__).with_name("kubectl.yml")
+# the target's own rows come first
+TABLES = [Path(__file__).with_name(name) for name in ("own_refusals.yml", "refusals.yml")]
+FORWARDED = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+SEPARATOR = "\n---\n"  # of the documents in a stream of YAML, which JSON is
 REQUEST_SECONDS = 60  # that kubectl waits for an answer
 
 
@@ -43,9 +47,17 @@ class Kubectl:
         text = self._run("get", resource, name, "--ignore-not-found", "--output", "json")
         return dict(json.loads(text)) if text.strip() else None
 
-    def listed(self, resource: str) -> list[dict[str, Any]]:
-        """All objects of a kind."""
-        return list(json.loads(self._run("get", resource, "--output", "json"))["items"])
+    def find_all(self, resources: Sequence[str], name: str) -> list[dict[str, Any]]:
+        """The objects of a name that there are of these kinds."""
+        places = [f"{resource}/{name}" for resource in resources]
+        text = self._run("get", *places, "--ignore-not-found", "--output", "json")
+        found = json.loads(text) if text.strip() else {"items": []}
+        return list(found.get("items", [found]))
+
+    def listed(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
+        """All objects of a kind, or those that a selector chooses."""
+        chosen = ["--selector", selector] if selector else []
+        return list(json.loads(self._run("get", resource, *chosen, "--output", "json"))["items"])
 
     def offers(self, group_version: str, resource: str) -> bool:
         """Whether the cluster knows a kind of objects, which everybody who is signed in may see."""
@@ -57,13 +69,14 @@ class Kubectl:
             raise
         return any(row["name"] == resource for row in json.loads(text)["resources"])
 
-    def apply(self, manifest: Mapping[str, Any]) -> None:
-        """Create an object, or change it to this."""
+    def apply(self, *manifests: Mapping[str, Any]) -> None:
+        """Create objects, or change them to these."""
         command = ["apply", "--filename", "-"]
         if self.dry_run:
-            print(f"would run kubectl {' '.join(command)} --namespace {self.namespace}\n{described(manifest)}")
+            texts = SEPARATOR.join(map(described, manifests))
+            print(f"would run kubectl {' '.join(command)} --namespace {self.namespace}\n{texts}")
             return
-        self._run(*command, stdin=json.dumps(manifest))
+        self._run(*command, stdin=SEPARATOR.join(map(json.dumps, manifests)))
 
     def delete(self, resource: str, name: str) -> None:
         """Let an object be deleted; what belongs to it goes after that."""
@@ -84,6 +97,23 @@ class Kubectl:
         for line in process.stdout:
             yield line.rstrip("\n")
 
+    @contextmanager
+    def forwarded(self, place: str, port: int) -> Iterator[str]:
+        """The URL of a port of a pod, or of a service's first pod, on this machine."""
+        process = programs.start(self._command("port-forward", place, f":{port}"), output=programs.PIPE)
+        assert process.stdout
+        try:
+            lines = []
+            for line in process.stdout:
+                if found := FORWARDED.search(line):
+                    yield f"http://127.0.0.1:{found[1]}"
+                    return
+                lines.append(line)
+            raise _explained("\n".join(lines), self.namespace)
+        finally:
+            process.terminate()
+            process.wait()
+
     def _command(self, *arguments: str) -> Sequence[str]:
         return ["kubectl", "--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace, *arguments]
 
@@ -99,7 +129,7 @@ def _explained(text: str, namespace: str) -> KubectlError:
     """The error for what kubectl said, in one line that says what to do."""
     lines = [line for line in text.splitlines() if line.strip()]
     said = redacted(lines[-1].removeprefix("Error from server ") if lines else "kubectl failed without a word")
-    for row in read_table(TABLE):
+    for row in (row for table in TABLES for row in read_table(table)):
         if re.search(row["pattern"], text):
             meaning = row["meaning"].format(namespace=namespace)
             return KubectlError(f"{meaning} ({said})", ExitCode[row["exit_code"]], text)

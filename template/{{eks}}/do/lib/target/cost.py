@@ -1,4 +1,4 @@
-"""What a deployment on a HyperPod cluster costs: nothing that could be counted here, as the cluster is paid for."""
+"""What a deployment in a cluster costs: nothing that could be counted here, as the cluster is paid for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lib import config, costs
 from lib.costs import Estimate
+from lib.target import product
 
 if TYPE_CHECKING:
     from lib.aws.client import AwsClient
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 def estimate(connect: Callable[[], AwsClient]) -> Estimate:
     """Who pays for what."""
-    cluster = config.load()["HYPERPOD_CLUSTER"] or "that HYPERPOD_CLUSTER names"
+    name = config.load()[product.CLUSTER]
     note = (
-        f"the instances of the HyperPod cluster {cluster} are paid for by the cluster, with or without this project; "
-        "the operator adds a load balancer"
+        f"the instances of the {product.CLUSTERS} {name or f'that {product.CLUSTER} names'} are paid for by the "
+        f"cluster, with or without this project{product.EXTRA_COSTS}"
     )
     return Estimate("", "instances", None, [], f"see {costs.PAGE}", note)

@@ -1,4 +1,4 @@
-"""By what SageMaker's autoscaling would choose how much there is: by nothing, as KEDA scales the pods."""
+"""By what SageMaker's autoscaling would choose how much there is: by nothing, as the cluster scales the pods."""
 
 from __future__ import annotations
 

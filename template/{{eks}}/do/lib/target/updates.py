@@ -16,5 +16,5 @@ def parameters(
 
 
 def longest() -> int:
-    """The seconds that a deployment may take; the operator gives it up then."""
+    """The seconds that a deployment may take; the cluster gives it up then."""
     return int(config.load()["DEPLOYMENT_TIMEOUT"])

@@ -13,7 +13,7 @@ ACCELERATORS = "COPY_ACCELERATORS"
 LARGEST_IMAGE: int | None = None  # AWS documents no limit: the disk of the instance is one
 MEMORY_ADVICE = INSTANCE_ADVICE
 
-# SageMaker's autoscaling, which has nothing to do here: KEDA scales the pods, see scaling.yml
+# SageMaker's autoscaling, which has nothing to do here: the cluster scales the pods
 DIMENSION = ""
 UNIT = "copies"
 
@@ -55,7 +55,7 @@ def require_room() -> None:
 
 
 def copies() -> tuple[int, int]:
-    """Between which numbers of copies KEDA chooses; twice the same if it doesn't."""
+    """Between which numbers of copies the cluster chooses; twice the same if it doesn't."""
     configuration = config.load()
     return int(configuration["MIN_COPIES"]), int(configuration["MAX_COPIES"])
 
@@ -86,5 +86,5 @@ def quota_advice() -> str:
 
 
 def variant(model_name: str) -> dict[str, Any]:
-    """What the production variant of an endpoint would say of it: the operator makes the endpoint."""
+    """What the production variant of an endpoint would say of it: the project makes none."""
     return {}
