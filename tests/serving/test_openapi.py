@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from serving import bodies, codecs, openapi
+from serving import codecs, openapi, transcoding
 from serving.codecs import RowFormat
 from serving.handlers.base import Handler
 from serving.tables import NUMBER, TEXT
@@ -100,7 +100,9 @@ def test_an_example_in_a_form_of_its_own_is_shown_and_describes_no_rows(example:
 
 
 def test_further_content_types_are_listed() -> None:
-    content = described(RowFormat((2,)), also_reads=(bodies.LIBSVM,))["paths"]["/invocations"]["post"]["requestBody"]
+    content = described(RowFormat((2,)), also_reads=(transcoding.LIBSVM,))["paths"]["/invocations"]["post"][
+        "requestBody"
+    ]
 
-    assert bodies.LIBSVM in content["content"]
-    assert bodies.PARQUET not in content["content"]  # pyarrow is not installed here
+    assert transcoding.LIBSVM in content["content"]
+    assert transcoding.PARQUET not in content["content"]  # pyarrow is not installed here

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from serving import bodies, codecs, errors
+from serving import codecs, errors, transcoding
 from serving.errors import BadRequest, NotAcceptable, OwnError, ServingError, UnsupportedContentType
 from serving.handlers.base import Handler, UnusableModel, learn
 from serving.tables import Undivided
@@ -201,10 +201,10 @@ class ScriptHandler(Handler):
             if "predict_fn" in self.functions:
                 return self._call("predict_fn", data, model)
             return self.handler.predict_data(model, data)
-        given = bodies.content_type(request.content_type, self.handler.also_reads)
+        given = transcoding.content_type(request.content_type, self.handler.also_reads)
         if "predict_fn" not in self.functions:
             return self.handler.predict(model, self.handler.receive(request.body, given, request.accept))
-        data = self._data(model, *bodies.plain(request.body, given, self.handler.row_format))
+        data = self._data(model, *transcoding.plain(request.body, given, self.handler.row_format))
         return self._call("predict_fn", data, model)
 
     def _data(self, model: Any, body: bytes, media_type: str) -> Any:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from serving import bodies, codecs
+from serving import codecs, transcoding
 from serving.codecs import RowFormat
 from serving.errors import ServingError
 from serving.handlers.base import Handler
@@ -48,7 +48,7 @@ def document(
     if handler.also_reads:
         requests.update({name: {"schema": {"type": "string"}} for name in handler.also_reads})
     if importlib.util.find_spec("pyarrow"):
-        binary = {name: {"schema": {"type": "string", "description": BINARY}} for name in bodies.OF_PYARROW}
+        binary = {name: {"schema": {"type": "string", "description": BINARY}} for name in transcoding.OF_PYARROW}
         requests.update(binary)
     shown = _shown(example)
     if shown is not None:

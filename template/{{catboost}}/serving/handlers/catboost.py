@@ -13,7 +13,7 @@ import numpy as np
 from serving import codecs, outputs, tables
 from serving.codecs import RowFormat
 from serving.errors import BadRequest
-from serving.handlers import pickles
+from serving.handlers import load_errors
 from serving.handlers.base import Handler, UnusableModel, find_model
 from serving.tables import NUMBER, TEXT, Readings, Rows, Table
 
@@ -34,9 +34,9 @@ class CatboostHandler(Handler):
             classifier = bool(len(_read(catboost.CatBoost, path).classes_))
             model = _read(catboost.CatBoostClassifier if classifier else catboost.CatBoostRegressor, path)
         except Exception as error:
-            raise UnusableModel(pickles.explained(path, error)) from error
+            raise UnusableModel(load_errors.explained(path, error)) from error
         if not outputs.has(model, self.output):
-            raise UnusableModel(pickles.without_method(f"{path.name} holds", model, self.output))
+            raise UnusableModel(load_errors.without_method(f"{path.name} holds", model, self.output))
         return model
 
     def describe(self, model: Any) -> RowFormat:

@@ -17,7 +17,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from serving import outputs, tables
 from serving.codecs import RowFormat
-from serving.handlers import pickles
+from serving.handlers import load_errors
 from serving.handlers.base import Handler, UnusableModel, equals_exactly, fast_path, find_model
 from serving.handlers.categories import Categories
 
@@ -46,11 +46,11 @@ class LightgbmHandler(Handler):
         try:
             model = _load(path)
         except Exception as error:
-            raise UnusableModel(pickles.explained(path, error)) from error
+            raise UnusableModel(load_errors.explained(path, error)) from error
         if not isinstance(model, lightgbm.Booster | lightgbm.LGBMModel):
             raise UnusableModel(_no_model(path, model))
         if not outputs.has(model, self.output):
-            raise UnusableModel(pickles.without_method(f"{path.name} holds", model, self.output))
+            raise UnusableModel(load_errors.without_method(f"{path.name} holds", model, self.output))
         return model
 
     def describe(self, model: Any) -> RowFormat:
@@ -122,7 +122,7 @@ def _no_model(path: Path, content: Any) -> str:
         return (
             f"{path.name} holds a {type(content).__name__}, no model of LightGBM itself: choose the framework sklearn"
         )
-    return pickles.without_method(f"{path.name} holds", content, "predict")
+    return load_errors.without_method(f"{path.name} holds", content, "predict")
 
 
 def _threads() -> int:

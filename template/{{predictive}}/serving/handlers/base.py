@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from serving import bodies, codecs
+from serving import codecs, transcoding
 from serving.codecs import RowFormat
 
 log = logging.getLogger(__name__)
@@ -78,11 +78,11 @@ class Handler(ABC):
     def negotiate(self, content_type: str | None, accept: str | None) -> tuple[str, str]:
         """The types of a request's body and of its answer, from its headers. Raises ServingError."""
         wanted = codecs.accepted_type(accept)
-        return bodies.content_type(content_type, self.also_reads), wanted
+        return transcoding.content_type(content_type, self.also_reads), wanted
 
     def receive(self, body: bytes, content_type: str, accept: str) -> Any:
         """What `predict` gets for a request; the types are those of `negotiate`."""
-        return self.decode(*bodies.plain(body, content_type, self.row_format))
+        return self.decode(*transcoding.plain(body, content_type, self.row_format))
 
     def respond(self, predictions: Any, accept: str) -> tuple[bytes, str]:
         """An answer's body, and its content type."""

@@ -18,7 +18,7 @@ from sklearn import exceptions
 from serving import codecs, outputs, tables
 from serving.codecs import RowFormat
 from serving.errors import BadRequest
-from serving.handlers import pickles
+from serving.handlers import load_errors
 from serving.handlers.base import Handler, UnusableModel, fast_path, find_model, raised_by
 from serving.handlers.forests import LARGEST, exact_forest
 from serving.handlers.inputs import (
@@ -66,7 +66,7 @@ class SklearnHandler(Handler):
             try:
                 model = _unpickled(path)
             except Exception as error:
-                raise UnusableModel(pickles.explained(path, error)) from error
+                raise UnusableModel(load_errors.explained(path, error)) from error
         for warning in caught:
             if isinstance(warning.message, OtherVersion):
                 log.warning("%s", str(warning.message).partition("\n")[0])
@@ -77,7 +77,7 @@ class SklearnHandler(Handler):
     def describe(self, model: Any) -> RowFormat | None:
         """From the attributes that training sets. Raises UnusableModel if it is no model."""
         if type(self).predict is SklearnHandler.predict and not outputs.has(model, self.output):
-            raise UnusableModel(pickles.without_method(self._found, model, self.output))
+            raise UnusableModel(load_errors.without_method(self._found, model, self.output))
         self._inputs = inputs_of(model)
         self._gaps_of_none = has_gaps_of_none(model)
         names = column_names(model)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from serving import bodies, tables
+from serving import tables, transcoding
 from serving.codecs import RowFormat
 from serving.handlers.base import Handler, UnusableModel, equals_exactly, fast_path, find_model
 from serving.handlers.c_api import Predict, dense_predict
@@ -35,7 +35,7 @@ class XgboostHandler(Handler):
     A booster that was stopped early answers with its best iteration, as XGBoost's own scikit-learn classes do.
     """
 
-    also_reads = (bodies.LIBSVM,)
+    also_reads = (transcoding.LIBSVM,)
     _fast: Predict | None = None
     _rounds = (0, 0)  # all of them
     _categories: Categories | None = None

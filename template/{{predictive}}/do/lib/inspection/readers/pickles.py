@@ -8,9 +8,9 @@ import sys
 import zlib
 from typing import BinaryIO
 
-from .. import pickled
+from .. import pickle_opcodes
 from ..findings import Findings, Unreadable
-from ..pickled import Global, Made, Pickle
+from ..pickle_opcodes import Global, Made, Pickle
 
 PICKLE = b"\x80"  # the opcode that tells the protocol, since protocol 2
 OLD_PICKLES = b"c", b"(", b"}", b"]"  # first opcodes of protocols 0 and 1, with which other files begin as well
@@ -24,11 +24,11 @@ LZ4 = Findings(
 
 def read(name: str, file: BinaryIO) -> Findings | None:
     """The version that scikit-learn notes in each estimator, the columns, and what loading the file would import."""
-    if file.read(len(pickled.LZ4)) == pickled.LZ4:
+    if file.read(len(pickle_opcodes.LZ4)) == pickle_opcodes.LZ4:
         return LZ4
     file.seek(0)
     try:
-        stream, is_packed = pickled.unpacked(file)
+        stream, is_packed = pickle_opcodes.unpacked(file)
         begin = stream.read(1)
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         return None
@@ -36,7 +36,7 @@ def read(name: str, file: BinaryIO) -> Findings | None:
         return None
     file.seek(0)
     try:
-        found = pickled.read(file)
+        found = pickle_opcodes.read(file)
     except Unreadable as error:
         if is_packed or begin != PICKLE:  # such a file may be anything
             return None
@@ -70,7 +70,7 @@ def _is_joblib(found: Pickle) -> bool:
 
 
 def _version(found: Pickle) -> str:
-    versions = [state["_sklearn_version"] for _, state in pickled.states(found) if "_sklearn_version" in state]
+    versions = [state["_sklearn_version"] for _, state in pickle_opcodes.states(found) if "_sklearn_version" in state]
     return str(versions[0]) if versions else ""
 
 
@@ -82,8 +82,8 @@ def _modules(found: Pickle) -> tuple[str, ...]:
 
 def _columns(found: Pickle) -> list[str]:
     """The columns of the first estimator that has any: the outermost is made first, and a pipeline has its step's."""
-    states = [state for _, state in pickled.states(found)]
-    named = (names for state in states if (names := pickled.elements(state.get("feature_names_in_"))))
+    states = [state for _, state in pickle_opcodes.states(found)]
+    named = (names for state in states if (names := pickle_opcodes.elements(state.get("feature_names_in_"))))
     return [str(name) for name in next(named, [])]
 
 

@@ -6,7 +6,7 @@ import json
 import zipfile
 from typing import Any, BinaryIO
 
-from .. import pickled
+from .. import pickle_opcodes
 from ..findings import Findings, Unreadable
 
 FRAMEWORK = "pytorch"
@@ -82,7 +82,7 @@ def _program(document: dict[str, Any]) -> Findings:
 
 
 def _pickle(content: Any) -> Findings:
-    found = pickled.read(content)
+    found = pickle_opcodes.read(content)
     modules = {each.module.partition(".")[0] for each in found.globals}
     own = tuple(sorted({each.name for each in found.globals if each.module == "__main__"}))
     return _findings("pt", modules=tuple(sorted(modules - {"__builtin__", "__main__", "collections"})), own_classes=own)

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from serving import bodies, codecs
+from serving import codecs, transcoding
 from serving.codecs import CSV, JSON, JSON_LINES, RowFormat
 from serving.errors import ServingError
 from tests.programs import uv
 
 NAMED = RowFormat((2,), ("a", "b"))
 UNNAMED = RowFormat((3,))
-SERVING = Path(bodies.__file__).parents[1]
+SERVING = Path(transcoding.__file__).parents[1]
 
 
 def plain(header: str, body: bytes, row_format: RowFormat | None = None) -> tuple[bytes, str]:
-    return bodies.plain(body, bodies.content_type(header, (bodies.LIBSVM,)), row_format)
+    return transcoding.plain(body, transcoding.content_type(header, (transcoding.LIBSVM,)), row_format)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_body_is_turned_into_one_that_handlers_decode(
         ("text/libsvm", b"1 a:1", UNNAMED, 400, "no index and value"),
         ("text/libsvm", b"", UNNAMED, 400, "empty"),
         ("text/libsvm", b"1\n" * 1000, RowFormat((100_000,)), 413, "more than this server takes"),
-        (bodies.PARQUET, b"PAR1", None, 415, "the package pyarrow, which this server doesn't have"),
+        (transcoding.PARQUET, b"PAR1", None, 415, "the package pyarrow, which this server doesn't have"),
     ],
 )
 def test_what_can_not_be_turned_is_refused_with_the_reason(
@@ -79,7 +79,7 @@ def test_what_can_not_be_turned_is_refused_with_the_reason(
 
 def test_libsvm_is_read_for_frameworks_that_know_it_only() -> None:
     with pytest.raises(ServingError) as refusal:
-        bodies.content_type("text/libsvm")
+        transcoding.content_type("text/libsvm")
 
     assert refusal.value.status == 415
 
@@ -96,7 +96,7 @@ WITH_PYARROW = """
 import io, json
 import pyarrow as pa
 from pyarrow import ipc, parquet
-from serving import bodies, tables
+from serving import tables, transcoding
 from serving.codecs import RowFormat
 from serving.errors import ServingError
 
@@ -104,15 +104,15 @@ table = pa.table({
     "city": pa.array(["Genève", None]).dictionary_encode(), "zip": pa.array([2**60 + 1, 2], pa.int64()),
     "x": pa.array([0.5, None], pa.float32()), "new": [True, False], "__index_level_0__": [5, 6],
 })
-files = {bodies.PARQUET: io.BytesIO(), bodies.ARROW_STREAM: io.BytesIO(), bodies.ARROW_FILE: io.BytesIO()}
-parquet.write_table(table, files[bodies.PARQUET])
-for name, open_file in ((bodies.ARROW_STREAM, ipc.new_stream), (bodies.ARROW_FILE, ipc.new_file)):
+files = {name: io.BytesIO() for name in (transcoding.PARQUET, transcoding.ARROW_STREAM, transcoding.ARROW_FILE)}
+parquet.write_table(table, files[transcoding.PARQUET])
+for name, open_file in ((transcoding.ARROW_STREAM, ipc.new_stream), (transcoding.ARROW_FILE, ipc.new_file)):
     with open_file(files[name], table.schema) as sink:
         sink.write_table(table)
 names = RowFormat((4,), ("new", "zip", "x", "city"))
 seen = []
 for name, file in files.items():
-    body, media_type = bodies.plain(file.getvalue(), bodies.content_type(name), names)
+    body, media_type = transcoding.plain(file.getvalue(), transcoding.content_type(name), names)
     rows = tables.decode(body, media_type, names)
     seen.append([[str(column.dtype) for column in rows.columns.values()], json.loads(body)["data"]])
 bad = [pa.table({"d": pa.array([0], pa.timestamp("s"))}), pa.table({"x": [float("inf")]})]
@@ -123,7 +123,7 @@ for table in bad:
     contents.insert(-1, file.getvalue())
 for body in contents:
     try:
-        bodies.plain(body, bodies.PARQUET, None)
+        transcoding.plain(body, transcoding.PARQUET, None)
     except ServingError as error:
         seen.append([error.status, error.message])
 print(json.dumps(seen))
