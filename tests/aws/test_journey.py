@@ -71,7 +71,8 @@ def test_a_predictive_model_gets_to_an_endpoint_and_back(
     model, rows = tmp_path / "rings.pkl", tmp_path / "rows.csv"
     model.write_bytes(b"model")
     rows.write_text("1,2,3\n4,5,6\n")
-    project = copy(aws_region=region, build_with=build_with, model_source="local", model_path=str(model))
+    answers = {"framework": "sklearn", "model_source": "local", "model_path": str(model)}
+    project = copy(aws_region=region, build_with=build_with, **answers)
     assert has(aws, region) == []
 
     with served_by(RightServer(), project):

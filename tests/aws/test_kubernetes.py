@@ -56,20 +56,20 @@ def test_the_cluster_is_asked_for_pods_that_keep_the_contract(aws: Account, api:
 
     printed = succeed(project, "deploy")
 
-    assert f"my-model serves at http://my-model.default in the cluster {CLUSTER}" in printed
+    assert f"my-model serves at http://my-model.default:8080 in {CLUSTER}" in printed
     (image,) = aws.client("ecr").describe_images(repositoryName=NAME)["imageDetails"]
     found = container(api)
     assert found["image"] == f"123456789012.dkr.ecr.us-east-1.amazonaws.com/my-model@{image['imageDigest']}"
     assert found["resources"] == {"requests": {"cpu": "500m", "memory": "1Gi"}}
     assert found["startupProbe"]["failureThreshold"] == 60
     assert found["startupProbe"]["httpGet"] == {"path": "/ping", "port": 8080, "scheme": "HTTP"}
-    assert found["env"] == [{"name": "A", "value": "1"}]
+    assert found["env"] == [{"name": "A", "value": "1"}, {"name": "SERVING_WORKERS", "value": "1"}]
     pod = served(api)["template"]["spec"]
     assert (pod["securityContext"]["runAsUser"], found["securityContext"]["readOnlyRootFilesystem"]) == (10001, True)
     assert pod["automountServiceAccountToken"] is False
     assert nodes(api) == {"kubernetes.io/arch": ["amd64"]}
     assert served(api)["replicas"] == 1
-    assert served(api, "services")["ports"][0]["port"] == 80
+    assert served(api, "services")["ports"][0]["port"] == 8080
     (caller, others) = served(api, "networkpolicies")["ingress"][0]["from"]
     assert caller == {"podSelector": {}}
     assert others["namespaceSelector"]["matchExpressions"][0]["values"] == ["web"]

@@ -390,7 +390,9 @@ def by_name(rows: list[Any], row_format: RowFormat | None) -> list[list[Any]]:
 
 def _as_stored(row: Any) -> Any:
     """A record by the names that the model has stored; unchanged if two of its names would become one."""
-    stored = {name.replace(" ", "_"): value for name, value in row.items()} if isinstance(row, dict) else {}
+    if not isinstance(row, dict):
+        return row
+    stored = {name.replace(" ", "_"): value for name, value in row.items()}
     return stored if len(stored) == len(row) else row
 
 

@@ -46,7 +46,7 @@ OPSET = re.compile(
     r"Opset (\d+) is under development.*?[Cc]urrent official support for domain (\S+) is till opset (\d+)", re.DOTALL
 )
 # StringNormalizer, with which skl2onnx's text models begin, wants en_US.UTF-8; Debian's slim images only have C.UTF-8
-LOCALE = re.compile(r"Failed to construct locale with name:([\w.@-]+)")
+LOCALE = re.compile(r"Failed to construct locale with name:(en_[\w.@-]+)")
 UNICODE_LOCALE = Path("/usr/lib/locale/C.utf8")
 UNKNOWN_OPERATOR = re.compile(r"(?:Fatal error: )?(\S+?)\(-?\d+\) is not a registered function/op")
 EXTERNAL_FILE = re.compile(r"[Ee]xternal data.*?\"?([^\s\"\']+)\"?.*?(?:not exist|cannot|failed|No such)", re.DOTALL)
@@ -121,7 +121,10 @@ class OnnxHandler(TensorHandler):
 
 
 def _session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """The session. C.UTF-8, which has the same letters, stands in for a locale that the model needs and isn't there."""
+    """The session. C.UTF-8 stands in for an English locale that the model needs and isn't there.
+
+    Both have the same letters; Turkish, for one, writes other capitals.
+    """
     providers = ["CPUExecutionProvider"]
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
@@ -129,10 +132,10 @@ def _session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.Inf
         missing = LOCALE.search(str(error))
         if not missing or not UNICODE_LOCALE.is_dir():
             raise
-        folder = Path(tempfile.mkdtemp())
-        (folder / missing[1]).symlink_to(UNICODE_LOCALE)
-        os.environ["LOCPATH"] = str(folder)
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, missing[1]).symlink_to(UNICODE_LOCALE)
+            os.environ["LOCPATH"] = folder
+            return onnxruntime.InferenceSession(str(path), options, providers=providers)
 
 
 def _input(argument: Any) -> TensorInput:

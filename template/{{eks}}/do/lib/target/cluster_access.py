@@ -71,7 +71,9 @@ def _file(region: str, name: str) -> Path:
 def _write(file: Path, text: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        file.chmod(0o600)  # kubectl warns of others who can read it
+        new = file.with_suffix(f".{os.getpid()}")  # another kubectl may be reading the present one
+        new.write_text(text, encoding="utf-8")
+        new.chmod(0o600)  # kubectl warns of others who can read it
+        new.replace(file)
     except OSError as error:
         raise VerbError(f"can't write {error.filename}: {error.strerror}", ExitCode.FAILED) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +107,8 @@ class Kubectl:
             lines = []
             for line in process.stdout:
                 if found := FORWARDED.search(line):
+                    # it writes a line per connection, and stops where nobody reads them
+                    threading.Thread(target=process.stdout.read, daemon=True).start()
                     yield f"http://127.0.0.1:{found[1]}"
                     return
                 lines.append(line)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from lib import config
 from lib.aws import deployment, names, requests
 from lib.cli import say
 from lib.target import capacity
@@ -17,8 +18,11 @@ PERIOD = 10  # seconds between two probes
 
 
 def environment() -> list[dict[str, Any]]:
-    """The variables of the container."""
+    """The variables of the container, with a process per CPU of a copy: no limit tells the server how many it has."""
     variables = requests.container_environment()
+    configuration = config.load()
+    if configuration["MODEL_KIND"] == "predictive":
+        variables.setdefault("SERVING_WORKERS", str(math.ceil(float(configuration["COPY_CPUS"]))))
     return [{"name": name, **({"value": value} if value else {})} for name, value in variables.items()]
 
 

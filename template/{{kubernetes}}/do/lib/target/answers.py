@@ -14,7 +14,7 @@ from lib.aws import invocation, names
 from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
 from lib.local import probe
-from lib.target import manifest, product, serving
+from lib.target import pods, product, serving
 from lib.target.endpoint_config import LARGEST_BODY
 
 STREAMS = True
@@ -60,7 +60,7 @@ def _client(aws: AwsClient) -> httpx.Client:
     open_until_the_end = ExitStack()
     atexit.register(open_until_the_end.close)
     place = f"service/{names.project()}"
-    url = open_until_the_end.enter_context(product.connected(aws).forwarded(place, manifest.SERVICE_PORT))
+    url = open_until_the_end.enter_context(product.connected(aws).forwarded(place, pods.PORT))
     client = open_until_the_end.enter_context(probe.connect(url))
     client.timeout = httpx.Timeout(invocation.READ_SECONDS, connect=5)
     return client

@@ -25,7 +25,6 @@ API = {
     "NetworkPolicy": "networking.k8s.io/v1",
     "HorizontalPodAutoscaler": "autoscaling/v2",
 }
-SERVICE_PORT = 80
 STOP_SECONDS = 30  # that requests in flight have, as on SageMaker
 # until the nodes know that a pod gets no more requests; it goes on answering
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow
@@ -166,7 +165,9 @@ def _token() -> Iterator[dict[str, Any]]:
 
 
 def _service() -> Manifest:
-    port = {"name": "http", "port": SERVICE_PORT, "targetPort": "http", "protocol": "TCP"}
+    # that of the container, as network policies of Amazon's VPC CNI need it
+    # https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy.html
+    port = {"name": "http", "port": pods.PORT, "targetPort": "http", "protocol": "TCP"}
     return {"type": "ClusterIP", "selector": _labels(), "ports": [port]}
 
 

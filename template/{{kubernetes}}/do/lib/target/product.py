@@ -54,7 +54,7 @@ def steps(aws: AwsClient, wanted: DesiredState) -> list[Step]:
 def done(wanted: DesiredState) -> str:
     """What is there now, in words."""
     configuration = config.load()
-    place = f"http://{names.project()}.{configuration['KUBERNETES_NAMESPACE']} in the cluster {configuration[CLUSTER]}"
+    place = f"http://{names.project()}.{configuration['KUBERNETES_NAMESPACE']}:{pods.PORT} in {configuration[CLUSTER]}"
     return f"{names.project()} serves at {place}"
 
 
