@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.aws import components, names, plan
+from lib.aws import components, endpoint, names, plan
 from lib.aws.client import AwsClient
 from lib.aws.components import Component
 from lib.cli import ExitCode, VerbError, say
@@ -18,6 +18,7 @@ def restored(aws: AwsClient) -> str:
 
 def _present(aws: AwsClient) -> Component:
     """The component. Raises VerbError if there is none."""
+    endpoint.require_no_stack(endpoint.find(aws))
     found = serving.current(aws)
     if not found:
         raise VerbError(

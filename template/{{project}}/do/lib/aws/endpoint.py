@@ -74,14 +74,19 @@ def named(aws: AwsClient) -> Endpoint | None:
     return replace(found, tags=names.by_key(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=found.arn)))
 
 
-def require_unmanaged(found: Endpoint | None) -> None:
-    """Raise VerbError for an endpoint that something else makes, changes and removes, for the project."""
+def require_no_stack(found: Endpoint | None) -> None:
+    """Raise VerbError for an endpoint that CloudFormation makes, changes and removes, with all that belongs to it."""
     if found and (stack := found.tags.get(names.STACK_TAG)):
         raise VerbError(
             f"the endpoint {names.project()} belongs to the CloudFormation stack {stack}: run do/export and update the "
             "stack, or delete it there first",
             ExitCode.BAD_CONFIGURATION,
         )
+
+
+def require_unmanaged(found: Endpoint | None) -> None:
+    """Raise VerbError for an endpoint that something else makes, changes and removes, for the project."""
+    require_no_stack(found)
     if found and (target := found.tags.get(names.MANAGED_TAG)):
         raise VerbError(
             f"the endpoint {names.project()} was deployed with deploy_target={target}, which removes it: run do/update "

@@ -24,6 +24,17 @@ class Found(NamedTuple):
     refused: list[VerbError]
 
 
+def require_no_stack(aws: AwsClient) -> None:
+    """Raise VerbError where a stack has made the endpoint, and with it the rest of its group, tags included."""
+    try:
+        found = endpoint.named(aws)
+    except VerbError as error:
+        if error.exit_code != ExitCode.AWS_ERROR:
+            raise
+    else:  # what can't be seen is told of with the rest
+        endpoint.require_no_stack(found)
+
+
 def owned(aws: AwsClient, groups: Iterable[str]) -> Found:
     """What this project has of some groups of GROUPS. Goes on past what can't be seen. Raises VerbError."""
     everything = named(aws, groups)

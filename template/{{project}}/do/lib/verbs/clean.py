@@ -105,7 +105,10 @@ def in_aws(groups: Sequence[str], dry_run: bool) -> tuple[list[Leftover], list[V
     from lib.aws import inventory
     from lib.aws.client import AwsClient
 
-    found = inventory.owned(AwsClient(dry_run), groups)
+    aws = AwsClient(dry_run)
+    if "endpoint" in groups:
+        inventory.require_no_stack(aws)
+    found = inventory.owned(aws, groups)
     present = (one for one in found.resources if not one.is_over)
     return [Leftover(f"{one.kind} {one.name}", one.remove, in_aws=True) for one in present], [*found.refused]
 
