@@ -205,8 +205,33 @@ def programs_exported_in_training_are_refused() -> str:
         exported = torch.export.export(nn.Sequential(nn.Linear(3, 3), layer).train(), (X,))
         return lambda file: torch.export.save(exported, file)
 
-    layers = {"dropout": nn.Dropout(0.5), "batch_norm": nn.BatchNorm1d(3)}
+    class Attention(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            token = x[:, None, :]
+            chance = 0.5 if self.training else 0.0
+            return nn.functional.scaled_dot_product_attention(token, token, token, dropout_p=chance)
+
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.LSTM(3, 3, num_layers=2, dropout=0.5, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layers(x[:, None, :])[0]
+
+    layers = {
+        "dropout": nn.Dropout(0.5),
+        "batch_norm": nn.BatchNorm1d(3),
+        "scaled_dot_product_attention": Attention(),
+        "lstm": Recurrent(),
+    }
     return "; ".join(filter(None, (explained(program(layer), name, "model.eval()") for name, layer in layers.items())))
+
+
+@case
+def a_norm_that_keeps_no_statistics() -> str:
+    module = network(nn.BatchNorm1d(3, track_running_stats=False))
+    return compare(saved(module, X, sizes=({0: ROWS},)), [X.tolist()], own(module, X).tolist())
 
 
 @case

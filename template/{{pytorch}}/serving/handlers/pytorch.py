@@ -27,8 +27,16 @@ OWN_INPUTS = 'write them into inputs of serving/model_handler.py, as in inputs =
 # what PyTorch's operators say of values that a model can't take; TorchScript raises all as RuntimeError
 REFUSED = ("index out of range", "must match the size", "shapes cannot be multiplied")
 
-# the operators that behave otherwise in training, with the place of the argument that says so
-TRAINING = {"dropout": 2, "dropout_": 2, "feature_dropout": 2, "alpha_dropout": 2, "native_dropout": 2, "batch_norm": 5}
+# The operators that behave otherwise in training, with the places of the arguments that have to be there for that: the
+# probability of dropout and the mode, the mode and the running statistics, without which evaluation does the same.
+# https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/native_functions.yaml
+TRAINING = {
+    **dict.fromkeys(("dropout", "dropout_", "feature_dropout", "alpha_dropout", "native_dropout"), (1, 2)),
+    **dict.fromkeys(("batch_norm", "native_batch_norm", "_native_batch_norm_legit"), (3, 5)),
+    **dict.fromkeys(("lstm.input", "gru.input", "rnn_tanh.input", "rnn_relu.input"), (5, 6)),
+    **dict.fromkeys(("lstm.data", "gru.data", "rnn_tanh.data", "rnn_relu.data"), (6, 7)),
+    "scaled_dot_product_attention": (4,),
+}
 OLD_FORMAT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began files until PyTorch 1.5
 
 InputTypes = Mapping[str, tuple[str, Sequence[int | None]]]
@@ -179,11 +187,11 @@ def _inputs(model: torch.export.ExportedProgram) -> list[tuple[str, Sequence[Any
 def _in_training(model: torch.export.ExportedProgram) -> str:
     """The operator that works as in training; empty if none does."""
     for node in model.graph.nodes:
-        name = str(node.target).removeprefix("aten.").partition(".")[0]
-        position = TRAINING.get(name)
-        if node.op == "call_function" and position is not None and node.args[position : position + 1] == (True,):
-            if name == "batch_norm" and node.args[3] is None:
-                continue  # without running statistics it works alike in evaluation
+        overload = str(node.target).removeprefix("aten.")
+        name = overload.partition(".")[0]
+        needed = TRAINING.get(overload, TRAINING.get(name))
+        given = dict(enumerate(node.args))
+        if node.op == "call_function" and needed and all(given.get(position) for position in needed):
             return name
     return ""
 
