@@ -27,7 +27,9 @@ def main(source: Path, artifact: str) -> int:
                 of_anything = source.is_dir() and not target.suffix and not model.path.is_dir()
                 copy(source if of_anything else model.path, target)  # the owner's own code reads a folder of anything
                 for part in model.findings.parts:
-                    shutil.copyfile(model.path.with_name(part), target.with_name(part))
+                    weights = target.parent / part
+                    weights.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(model.path.parent / part, weights)
                 if model.code:
                     shutil.copytree(model.code, "code", dirs_exist_ok=True, copy_function=shutil.copyfile)
                 if problem := versions.problem(model.findings):

@@ -216,18 +216,20 @@ def test_a_page_about_a_build_is_no_version(tmp_path: Path) -> None:
     assert look_at(tmp_path / "model.onnx").version == ""
 
 
-def test_weights_beside_an_onnx_file_are_parts_of_it_and_must_be_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["net.onnx.data", "weights/net.bin"])
+def test_weights_beside_an_onnx_file_are_parts_of_it_and_must_be_there(part: str, tmp_path: Path) -> None:
     def field(number: int, value: bytes) -> bytes:  # of Protocol Buffers
         return bytes([number << 3 | 2, len(value)]) + value
 
-    location = field(1, b"location") + field(2, b"net.onnx.data")
+    location = field(1, b"location") + field(2, part.encode())
     weights = field(7, field(5, field(13, location)))  # the graph's initializer's external_data
     (tmp_path / "net.onnx").write_bytes((MODELS / "skl2onnx-1.20.onnx").read_bytes() + weights)
 
-    with pytest.raises(inspected.Unreadable, match=r"its weights are in net\.onnx\.data, which must lie beside it"):
+    with pytest.raises(inspected.Unreadable, match=f"its weights are in {part}, which must lie beside it"):
         look_at(tmp_path / "net.onnx")
-    (tmp_path / "net.onnx.data").touch()
-    assert look_at(tmp_path / "net.onnx").parts == ("net.onnx.data",)
+    (tmp_path / part).parent.mkdir(exist_ok=True)
+    (tmp_path / part).touch()
+    assert look_at(tmp_path / "net.onnx").parts == (part,)
 
 
 OTHERS = {

@@ -62,6 +62,7 @@ def test_an_exception_in_decode_is_logged_and_not_shown(
 
         assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
         assert "swordfish" not in answer.text
+        server.stop()  # by now everything is written
         logged = [line for line in server.log_lines() if "swordfish" in line.get("exception", "")]
         assert [line["request_id"] for line in logged] == [answer.headers["X-Request-Id"]]
 

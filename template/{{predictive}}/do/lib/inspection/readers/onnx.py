@@ -46,8 +46,7 @@ def read(name: str, file: BinaryIO) -> Findings | None:
     file.seek(0)
     try:
         content = file.read()
-        parts = {number for number, _ in protobuf.fields(content)}
-        if not parts >= {IR_VERSION, GRAPH, OPSETS}:
+        if not {number for number, _ in protobuf.fields(content)} >= {IR_VERSION, GRAPH, OPSETS}:
             return None
         columns = _inputs(content)
         parts = _parts(content)
@@ -55,7 +54,7 @@ def read(name: str, file: BinaryIO) -> Findings | None:
         if name.endswith(SUFFIX):
             raise Unreadable(f"{name}: it is cut off, or no ONNX model") from None
         return None
-    if missing := [part for part in parts if not Path(file.name).with_name(part).is_file()]:
+    if missing := [part for part in parts if not Path(file.name).parent.joinpath(part).is_file()]:
         raise Unreadable(f"{name}: its weights are in {', '.join(missing)[:200]}, which must lie beside it")
     producers, versions = (protobuf.texts(content, each) for each in (PRODUCER, PRODUCER_VERSION))
     version = next(iter(versions), "")
@@ -70,11 +69,14 @@ def read(name: str, file: BinaryIO) -> Findings | None:
 
 
 def _parts(content: bytes) -> tuple[str, ...]:
-    """The files that weights are kept in, as torch.onnx.export does by default; ONNX allows none in other folders."""
+    """The files that weights are kept in, as torch.onnx.export does by default, relative to the model's folder.
+
+    https://onnx.ai/onnx/repo-docs/ExternalData.html: none may be above it.
+    """
     entries = protobuf.messages(content, GRAPH, INITIALIZER, EXTERNAL_DATA)
     locations = [entry for entry in entries if protobuf.texts(entry, KEY) == [LOCATION]]
     found = {part for location in locations for part in protobuf.texts(location, VALUE)}
-    return tuple(sorted(part for part in found if PurePosixPath(part).name == part))
+    return tuple(sorted(part for part in found if not part.startswith("/") and ".." not in PurePosixPath(part).parts))
 
 
 def _inputs(content: bytes) -> dict[str, str]:
