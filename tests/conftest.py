@@ -14,7 +14,7 @@ from tests.rendering import PROJECT_ID, ROOT, TEMPLATE_PARTS, Renders, copy_part
 
 __all__ = ["PROJECT_ID", "ROOT", "TEMPLATE_PARTS", "copy_part", "fast_copier"]
 
-pytest_plugins = ["tests.schedule", "tests.times"]
+pytest_plugins = ["tests.memory", "tests.schedule", "tests.times"]
 
 
 def pytest_configure() -> None:
