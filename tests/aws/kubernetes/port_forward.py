@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import zlib
+from contextlib import suppress
 from io import BufferedIOBase
 
 HEADERS = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": "portforward.k8s.io"}
@@ -31,6 +32,15 @@ class Forwarding:
 
     def serve(self) -> None:
         """Answer until kubectl goes."""
+        try:
+            self._read()
+        finally:
+            for connection in self.connections.values():
+                with suppress(OSError):  # the other side may have closed it
+                    connection.shutdown(socket.SHUT_RDWR)  # a mere close waits for the thread that reads
+                connection.close()
+
+    def _read(self) -> None:
         while head := self.reader.read(8):
             first, rest = struct.unpack(">II", head)
             flags, body = rest >> 24, self.reader.read(rest & 0xFFFFFF)
@@ -38,8 +48,6 @@ class Forwarding:
                 self._control(first & 0xFFFF, body)
             else:
                 self._data(first, flags, body)
-        for connection in self.connections.values():
-            connection.close()
 
     def _control(self, kind: int, body: bytes) -> None:
         if kind == PING:
@@ -62,10 +70,11 @@ class Forwarding:
 
     def _answer(self, stream: int) -> None:
         """Pass on what comes back."""
-        while piece := self.connections[stream].recv(65536):
-            self._send(struct.pack(">II", stream, len(piece)) + piece)
-        for ended in (stream, stream - 2):
-            self._send(struct.pack(">II", ended, FIN << 24))
+        with suppress(OSError):  # kubectl has gone
+            while piece := self.connections[stream].recv(65536):
+                self._send(struct.pack(">II", stream, len(piece)) + piece)
+            for ended in (stream, stream - 2):
+                self._send(struct.pack(">II", ended, FIN << 24))
 
     def _send_control(self, kind: int, body: bytes) -> None:
         self._send(struct.pack(">II", CONTROL << 16 | kind, len(body)) + body)
