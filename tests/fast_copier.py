@@ -1,11 +1,11 @@
 """Lets Copier do in a third of its time what comes to the same.
 
 It compiles the parts of each path and each question again in every run: here each string is compiled once, for all
-processes that share a folder, and what is no template is taken as it is. It asks for all answers, and for the name of
-their file, at each part of each path: here once a render. It parses the questions in Python: here in C. It asks git for
-core.fileMode after each file: nobody sets that here. It compiles the template's extensions, which parse their tables,
-in every run: here once. It clones the template three times for an update, and asks git each time what it has: here once
-for each state of the repository. Tests that start `copier` as a user does have it as it is.
+processes that share a folder, and what is no template is taken as it is. It renders each part of each path, and asks
+for all answers and for the name of their file there: here once a render. It parses the questions in Python: here in C.
+It asks git for core.fileMode after each file: nobody sets that here. It compiles the template's extensions, which parse
+their tables, in every run: here once. It clones the template three times for an update, and asks git each time what it
+has: here once for each state of the repository. Tests that start `copier` as a user does have it as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import cache, cached_property, wraps
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import copier._main
@@ -46,7 +46,6 @@ def speed_up(folder: Path, replace: Callable[[Any, str, Any], object] = setattr)
         return
     folder.mkdir(parents=True, exist_ok=True)
     replace(worker, "_sync_git_index_executable_bit", lambda *_: None)
-    replace(worker, "_render_string", plain_as_it_is(worker._render_string))
     for name, member in known_while_rendering(worker).items():
         replace(worker, name, member)
     for name, member in known_of_a_state(copier._template.Template, folder).items():
@@ -57,24 +56,14 @@ def speed_up(folder: Path, replace: Callable[[Any, str, Any], object] = setattr)
     replace(copier._template, "yaml", SimpleNamespace(**{**vars(yaml), "SafeLoader": yaml.CSafeLoader}))
 
 
-def plain_as_it_is(render: Callable[..., str]) -> Callable[..., str]:
-    """Copier's `_render_string` that renders only what may be a template."""
-
-    @wraps(render)
-    def render_string(self: Any, string: str, extra_context: Any = None) -> str:
-        return render(self, string, extra_context) if "{" in string or "\n" in string else string
-
-    return render_string
-
-
 def known_while_rendering(worker: Any) -> dict[str, Any]:
     """Copier's `_render_template`, and what depends only on answers, which are given by then."""
     render, name, context = worker._render_template, worker.answers_relpath.fget, worker._render_context
-    known: dict[int, tuple[Path, Any]] = {}
+    known: dict[int, Known] = {}
 
     @wraps(render)
     def render_template(self: Any) -> None:
-        known[id(self)] = name(self), context(self)
+        known[id(self)] = Known(name(self), context(self), {})
         try:
             render(self)
         finally:
@@ -82,9 +71,35 @@ def known_while_rendering(worker: Any) -> dict[str, Any]:
 
     return {
         "_render_template": render_template,
-        "_render_context": lambda self: known[id(self)][1] if id(self) in known else context(self),
-        "answers_relpath": property(lambda self: known[id(self)][0] if id(self) in known else name(self)),
+        "_render_context": lambda self: known[id(self)].context if id(self) in known else context(self),
+        "_render_string": rendered_once(worker._render_string, known),
+        "answers_relpath": property(lambda self: known[id(self)].name if id(self) in known else name(self)),
     }
+
+
+class Known(NamedTuple):
+    """What a render knows before its first file."""
+
+    name: Path  # of the file of answers
+    context: Any
+    strings: dict[str, str]  # each part of a path, as it was rendered
+
+
+def rendered_once(render: Callable[..., str], known: dict[int, Known]) -> Callable[..., str]:
+    """Copier's `_render_string` that renders only what may be a template, and the parts of paths once."""
+
+    @wraps(render)
+    def render_string(self: Any, string: str, extra_context: Any = None) -> str:
+        if "{" not in string and "\n" not in string:
+            return string
+        if extra_context or id(self) not in known:
+            return render(self, string, extra_context)
+        strings = known[id(self)].strings
+        if string not in strings:
+            strings[string] = render(self, string, extra_context)
+        return strings[string]
+
+    return render_string
 
 
 def known_of_a_state(template: Any, folder: Path) -> dict[str, Any]:
