@@ -27,7 +27,7 @@ GONE = "gone"  # the last state of what is being deleted
 
 INSTANCES = load_catalog()["instances"]
 FREE_MEMORY = 0.9  # of an instance's, which is generous
-ON_A_PAGE = 2  # of a list; MaxResults sets it, and SageMaker may send fewer
+ON_A_PAGE = 1  # of a list: SageMaker may send fewer than MaxResults
 # what an adapter has none of: "Omit this parameter if your request is meant to create an adapter inference component",
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_InferenceComponentSpecification.html, and the example of
 # https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-adapt.html

@@ -27,7 +27,7 @@ ENDING = ".tar.gz"
 
 def require_enabled() -> None:
     """Raise VerbError where the engine starts without adapters: SageMaker would say InService, and requests be 404."""
-    if not _options().get(_option("enable")):
+    if str(_options().get(_option("enable"))).lower() != "true":
         raise VerbError(
             "the engine starts without adapters: run do/update --keep-version --data enable_lora=true, build the image "
             "again and run do/deploy",
@@ -64,7 +64,9 @@ def _config_in_archive(path: Path) -> bytes:
     """What adapter_config.json at the root of an archive holds. Raises VerbError for an archive without an adapter."""
     try:
         with tarfile.open(path, "r:gz") as archive:
-            members = {member.name.removeprefix("./"): member for member in archive if member.isfile()}
+            members = {member.name.removeprefix("./"): member for member in archive if not member.isdir()}
+            if not all(member.isfile() for member in members.values()):
+                raise VerbError(f"{path} holds links, which SageMaker refuses: pack files", ExitCode.MISSING_FILE)
             if CONFIG in members and any(name in members for name in WEIGHTS):
                 content = archive.extractfile(members[CONFIG])
                 assert content

@@ -76,6 +76,8 @@ def bring(aws: AwsClient, name: str, artifact: str) -> bool:
 
 def owned(aws: AwsClient) -> list[Component]:
     """The adapters that this project made."""
+    if not components.find(aws):
+        return []
     return [one for one in components.adapters(aws) if names.is_ours(components.tags(aws, one))]
 
 

@@ -83,7 +83,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def remove(options: argparse.Namespace) -> int:
-    """Remove an adapter with its archives; done where there is none. Raises VerbError."""
+    """Remove an adapter with its archives, if there are any. Raises VerbError."""
     from lib.target import adapters
 
     component, aws = adapters.component(options.name), connect(options.dry_run)
