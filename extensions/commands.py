@@ -11,7 +11,7 @@ from copier_template_extensions import ContextHook
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from .layers import TEMPLATE, folders
+from .layers import FOLDER, TEMPLATE
 
 DESCRIPTION = re.compile(r'cli\.parser\(\s*"([^"]+)"')
 
@@ -27,16 +27,15 @@ class Commands(ContextHook):
 @pass_context
 def commands(context: Context) -> list[tuple[str, str]]:
     """The commands of the layers that are on, such as `do/build`, each with its description, in order."""
-    found: dict[str, str] = {}
-    for layer in filter(context.get, folders()):
-        found.update(_of_layer(layer))
+    found = {f"do/{file.stem}": text for file, text in _described() if all(map(context.get, FOLDER.findall(str(file))))}
     return sorted(found.items())
 
 
 @functools.cache
-def _of_layer(layer: str) -> dict[str, str]:
-    folder = TEMPLATE / f"{{{{{layer}}}}}" / "do" / "lib" / "verbs"
-    return {f"do/{file.stem}": description(file) for file in folder.glob("*.py") if file.stem != "__init__"}
+def _described() -> list[tuple[Path, str]]:
+    """The module of each command in the template, which lies in one layer or more, with its description."""
+    modules = (file for file in TEMPLATE.glob("**/do/lib/verbs/*.py") if file.stem != "__init__")
+    return [(file.relative_to(TEMPLATE), description(file)) for file in modules]
 
 
 def description(file: Path) -> str:

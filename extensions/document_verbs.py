@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ POLICIES = {
 }
 # the policies that have what one resource or another of all verbs says, and their layers
 APART = {
+    "caller-adapters": "inference_components/adapters",
     "caller-async": "async",
     "caller-batch": "batch",
     "caller-bucket": "bucket",
@@ -71,9 +73,14 @@ def policies() -> dict[Path, str]:
         for file, verbs in POLICIES.items()
     }
     return found | {
-        ROOT / f"template/{{{{{layer}}}}}/iam/{document}.json": policy(list(TABLE["verbs"]), document)
+        folder_of(layer) / "iam" / f"{document}.json": policy(list(TABLE["verbs"]), document)
         for document, layer in APART.items()
     }
+
+
+def folder_of(layer: str) -> Path:
+    """The folder of a layer, or of one in another."""
+    return Path(ROOT, "template", *(f"{{{{{name}}}}}" for name in layer.split("/")))
 
 
 @cache
@@ -86,7 +93,11 @@ def usages() -> dict[str, str]:
         options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": True, "skip_tasks": True}
         found: dict[str, str] = {}
         # where several have a verb, the page is the last one's
-        kinds: list[dict[str, str]] = [{"model_kind": "generative"}, {"deploy_target": "batch"}, {}]
+        kinds: list[dict[str, str]] = [
+            {"model_kind": "generative", "deploy_target": "inference_components"},
+            {"deploy_target": "batch"},
+            {},
+        ]
         for number, answers in enumerate(kinds):
             project = Path(folder, str(number), "project")
             copier.run_copy(str(template), project, data={"project_name": "my-model", **answers}, **options)
@@ -109,7 +120,7 @@ def page(verb: str, usage: str) -> str:
     lines += ["## AWS calls and permissions", ""]
     lines += ["Unless another one is given, the permission has the name of the call."]
     lines += ["", "| request | on | policy |", "| --- | --- | --- |"]
-    for request, resource in requests.items():
+    for request, resource in _each_resource(requests):
         permission = "" if action(request) == request else f" (permission `{action(request)}`)"
         lines.append(f"| `{request}`{permission} | {_places(resource)} | {_document(verb, resource)} |")
         along = TABLE["along"].get(request, {"rights": {}, "source": ""})
@@ -119,6 +130,12 @@ def page(verb: str, usage: str) -> str:
     services = sorted({action(request).partition(":")[0] for request in requests})
     sources = ", ".join(f"[{service}]({TABLE['sources'][service]})" for service in services)
     return "\n".join([*lines, "", f"AWS's own pages about these permissions: {sources}.", ""])
+
+
+def _each_resource(requests: dict[str, str | list[str]]) -> Iterator[tuple[str, str]]:
+    """Each request with each kind of thing that it is made on."""
+    for request, resources in requests.items():
+        yield from ((request, one) for one in ([resources] if isinstance(resources, str) else resources))
 
 
 def _places(resource: str) -> str:
@@ -139,7 +156,7 @@ def policy(verbs: list[str], document: str = "") -> str:
     """A policy for these verbs: a statement for each kind of thing. `document` is that of resources with one."""
     actions: dict[str, set[str]] = defaultdict(set)
     for verb in verbs:
-        for request, resource in TABLE["verbs"][verb].items():
+        for request, resource in _each_resource(TABLE["verbs"][verb]):
             rights = {action(request): resource} | TABLE["along"].get(request, {"rights": {}})["rights"]
             for right, place in rights.items():
                 if TABLE["resources"][place].get("document", "") == document:

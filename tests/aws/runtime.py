@@ -90,7 +90,7 @@ class ComponentRuntime(Runtime):
         name = request.headers.get(COMPONENT, "")
         if name not in self.account.components.components:
             return refused(f"Inference component {name} not found.")
-        if not self.account.components.components[name]["copies"]:
+        if not self.account.components.copies_for(name):
             self.account.components.refuse_for_lack_of_capacity(name)
             return refused(NO_CAPACITY)
         return super().answer(request)

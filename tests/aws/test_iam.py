@@ -41,6 +41,7 @@ PROJECTS: list[dict[str, str]] = [
         {"deploy_target": "async"},
         {"deploy_target": "batch"},
         {"deploy_target": "inference_components"},
+        {"deploy_target": "inference_components", "model_kind": "generative", "model_server": "vllm"},
         {"deploy_target": "hyperpod"},
         *({"model_kind": "generative", "model_server": server} for server in GENERATIVE_SERVERS),
     ]
@@ -154,7 +155,7 @@ def test_no_statement_but_those_that_iam_cannot_limit_is_about_everything(docume
     }
     lists = {"logs:DescribeLogGroups", "pricing:GetProducts", "sts:GetCallerIdentity"}
     lists |= {"servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"}
-    lists |= {"sagemaker:ListEndpointConfigs", "sagemaker:ListModels", "sagemaker:ListTransformJobs"}
+    lists |= {f"sagemaker:List{what}" for what in ("EndpointConfigs", "InferenceComponents", "Models", "TransformJobs")}
     scaling = document_verbs.TABLE["along"]["application-autoscaling:RegisterScalableTarget"]["rights"]
     lists |= {f"application-autoscaling:Describe{what}" for what in ("ScalableTargets", "ScalingPolicies")}
     assert unlimited <= lists | scaling.keys()

@@ -196,3 +196,14 @@ def test_no_setting_allows_larger_requests_than_sagemaker_takes() -> None:
     }
 
     assert allowed == {target: TABLES["deploy_targets"][target]["invocation"]["max_body_mib"] for target in allowed}
+
+
+def test_engines_that_load_adapters_have_the_command_and_the_options_for_it() -> None:
+    catalog = load_catalog()
+    servers = catalog["model_servers"]
+    rows = {name: row for name, row in servers.items() if "adapters" in row.get("layers", [])}
+
+    assert rows.keys() == {name for name, row in servers.items() if "adapters" in row}
+    for name, row in rows.items():
+        assert {row["adapters"]["enable"], row["adapters"]["rank"]} <= {*catalog["engine_options"][name]["options"]}
+        assert row["adapters"]["enable"] in row["settings"]["enable_lora"]

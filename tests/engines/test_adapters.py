@@ -68,38 +68,56 @@ def test_a_body_that_is_no_json_is_passed_on_as_it_is() -> None:
     assert seen("/invocations", b'{"model', []) == (None, b'{"model')
 
 
-# Prints where a request to a path goes, with these attributes, and the status with which it is refused before.
+# Prints where a request to a path goes, with these attributes, or the status with which it is refused before; with an
+# adapter and a body also the body that arrives, and whether its length is the one in the header.
 ROUTED = """
-import asyncio, sys
+import asyncio, json, sys
 from serving.rerouting import RouteByAttribute
 
-async def application(scope, receive, send):
-    print(scope["path"])
+async def ask(path, attributes, adapter, body):
+    async def application(scope, receive, send):
+        arrived = await receive()
+        length = dict(scope["headers"])[b"content-length"] == str(len(arrived["body"])).encode()
+        print(scope["path"], *([arrived["body"].decode(), length] if adapter else []))
 
-async def send(message):
-    print(message.get("status", ""), end="")
+    async def receive():
+        return {"type": "http.request", "body": body.encode()}
 
-async def ask(path, attributes):
-    headers = [(b"x-amzn-sagemaker-custom-attributes", attributes.encode())]
-    await RouteByAttribute(application)({"type": "http", "path": path, "headers": headers}, None, send)
+    async def send(message):
+        if "status" in message:
+            print(message["status"])
 
-for line in sys.stdin.read().splitlines():
-    asyncio.run(ask(*line.split(" ", 1)))
-    print("", end="\\n" if "load" in line else "", flush=True)
+    headers = [(b"x-amzn-sagemaker-custom-attributes", attributes.encode()), (b"content-length", b"%d" % len(body))]
+    headers += [(b"x-amzn-sagemaker-adapter-identifier", adapter.encode())] if adapter else []
+    await RouteByAttribute(application)({"type": "http", "path": path, "headers": headers}, receive, send)
+
+for case in json.load(sys.stdin):
+    asyncio.run(ask(*case))
 """
 
 
 def test_a_route_is_named_in_a_header(project: Callable[[str], Path]) -> None:
     asked = {
-        "/invocations ": "/invocations",
-        "/invocations route=/v1/responses": "/v1/responses",
-        "/invocations trace=1; route=/v1/embeddings": "/v1/embeddings",
-        "/invocations noroute=/v1/responses": "/invocations",
-        "/v1/models route=/v1/responses": "/v1/models",
-        "/invocations route=/v1/load_lora_adapter": "404",
+        ("/invocations", "", "", "{}"): "/invocations",
+        ("/invocations", "route=/v1/responses", "", "{}"): "/v1/responses",
+        ("/invocations", "trace=1; route=/v1/embeddings", "", "{}"): "/v1/embeddings",
+        ("/invocations", "noroute=/v1/responses", "", "{}"): "/invocations",
+        ("/v1/models", "route=/v1/responses", "", "{}"): "/v1/models",
+        ("/invocations", "route=/v1/load_lora_adapter", "", "{}"): "404",
+        # only vLLM's own /invocations reads the adapter from the header
+        ("/invocations", "", "pirate", '{"model": "base"}'): '/invocations {"model": "base"} True',
+        ("/invocations", "route=/v1/completions", "pirate", '{"model": "base", "prompt": "x"}'): (
+            '/v1/completions {"model": "pirate", "prompt": "x"} True'
+        ),
+        ("/invocations", "route=/v1/audio/transcriptions", "pirate", "--a\r\n"): "404",
+        ("/invocations", "route=/v1/completions", "pirate", "[]"): "404",
     }
     done = subprocess.run(
-        [sys.executable, "-c", ROUTED], input="\n".join(asked), cwd=project("vllm"), capture_output=True, text=True
+        [sys.executable, "-c", ROUTED],
+        input=json.dumps([*asked]),
+        cwd=project("vllm"),
+        capture_output=True,
+        text=True,
     )
 
     assert (done.stdout.splitlines(), done.stderr) == ([*asked.values()], "")

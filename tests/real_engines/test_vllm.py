@@ -160,18 +160,28 @@ class TestAdapters:
             later = {"name": "later", "src": str(adapter)}
             loaded = httpx.post(f"{running.url}/adapters", json=later, timeout=60).status_code
             texts["later"] = said(running, "later")
+            by_header = [said(running, MODEL, adapter="later", route=route) for route in ("", "/v1/chat/completions")]
 
         assert texts[None] == texts[MODEL]
         assert texts["pirate"] not in (texts[MODEL], "404")
         assert texts["nobody"] == "404"
         assert (loaded, texts["later"]) == (200, texts["pirate"])
+        assert by_header == [texts["pirate"]] * 2
 
 
-def said(running: Server, model: str | None) -> str:
-    """What a model or an adapter says to /invocations, or the status where it says nothing."""
+def said(running: Server, model: str | None, adapter: str = "", route: str = "") -> str:
+    """What a model or an adapter says to /invocations, or the status where it says nothing.
+
+    SageMaker names the adapter of an inference component in a header; callers may name a route in another.
+    """
+    headers = {
+        "X-Amzn-SageMaker-Adapter-Identifier": adapter,
+        "X-Amzn-SageMaker-Custom-Attributes": f"route={route}" if route else "",
+    }
+    given = {name: value for name, value in headers.items() if value}
     body = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 12, "temperature": 0}
     named = body if model is None else {**body, "model": model}
-    answer = httpx.post(f"{running.url}/invocations", json=named, timeout=120)
+    answer = httpx.post(f"{running.url}/invocations", json=named, headers=given, timeout=120)
     return str(answer.json()["choices"][0]["message"]["content"]) if answer.is_success else str(answer.status_code)
 
 

@@ -27,6 +27,7 @@ ONLY_FOR_ALL_RESOURCES = {
     "logs:DescribeLogGroups",
     "pricing:GetProducts",
     "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListInferenceComponents",
     "sagemaker:ListModels",
     "servicequotas:ListAWSDefaultServiceQuotas",
     "servicequotas:ListServiceQuotas",

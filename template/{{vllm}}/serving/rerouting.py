@@ -1,6 +1,8 @@
 """Lets callers of /invocations name another route of vLLM: see serving/routes.py.
 
-This middleware runs in vLLM's server, whose own /invocations knows chat and completions by the body.
+This middleware runs in vLLM's server, whose own /invocations knows chat and completions by the body. An adapter that a
+header names, as SageMaker does for adapter inference components, is written into the body: the other routes don't read
+the header, and the base model would answer in the adapter's place.
 """
 
 from __future__ import annotations
@@ -8,7 +10,8 @@ from __future__ import annotations
 import json
 
 from serving import routes
-from serving.adapters import Application, Message, Receive, Send
+from serving.adapters import HEADER as ADAPTER
+from serving.adapters import Application, Message, Receive, Send, again, whole
 
 BY_BODY = ("/v1/chat/completions", "/v1/completions")
 HEADER = b"x-amzn-sagemaker-custom-attributes"
@@ -29,8 +32,18 @@ class RouteByAttribute:
             route = routes.named(dict(scope["headers"]).get(HEADER, b"").decode("latin-1")) or self.own
         except LookupError as error:
             return await refuse(str(error), send)
-        if route:
-            scope = {**scope, "path": route, "raw_path": route.encode()}
+        if not route:
+            return await self.app(scope, receive, send)
+        scope = {**scope, "path": route, "raw_path": route.encode()}
+        if adapter := dict(scope["headers"]).get(ADAPTER):
+            body = b"".join(message.get("body", b"") for message in await whole(receive))
+            try:
+                body = json.dumps({**json.loads(body), "model": adapter.decode()}).encode()
+            except (ValueError, TypeError):
+                return await refuse(f"{route} takes an adapter with a JSON object only", send)
+            kept = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+            scope["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
+            receive = again([{"type": "http.request", "body": body}], receive)
         return await self.app(scope, receive, send)
 
 

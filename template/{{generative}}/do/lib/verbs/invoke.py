@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lib import cli, config
+from lib.checks.http import reference
 from lib.cli import ExitCode, VerbError
 from lib.local import environment
 
@@ -43,16 +44,31 @@ def main() -> int:
     server = arguments.add_mutually_exclusive_group()
     server.add_argument("--url", metavar="URL", help="default: http://127.0.0.1:PORT, with PORT of do/config")
     server.add_argument("--endpoint", action="store_true", help="use the endpoint in AWS")
+    if reference.load().adapters:
+        arguments.add_argument("--adapter", metavar="NAME", help="an adapter on the endpoint, see do/adapter")
     options = cli.parse(arguments)
+    addressed = addressee(options)
     url = options.url or f"http://127.0.0.1:{config.load()['PORT']}"
     environment.enter_verbs()  # before standard input is read: the verb starts again there
     body, headers = request(options)
-    return write(from_endpoint(body, headers) if options.endpoint else from_server(url, body, headers))
+    return write(from_endpoint(body, headers, addressed) if options.endpoint else from_server(url, body, headers))
+
+
+def addressee(options: argparse.Namespace) -> dict[str, str]:
+    """What names an adapter in a request to the endpoint; nothing for the model itself. Raises VerbError."""
+    name = getattr(options, "adapter", None)
+    if not name:
+        return {}
+    if not options.endpoint:
+        raise VerbError("--adapter is for the endpoint: add --endpoint", ExitCode.BAD_CONFIGURATION)
+    from lib.aws import names
+
+    return {"InferenceComponentName": names.adapter(name)}
 
 
 def request(options: argparse.Namespace) -> tuple[bytes, dict[str, str]]:
     """The body and headers of a request. Raises VerbError for one that this engine doesn't take."""
-    from lib.checks.http import reference, samples
+    from lib.checks.http import samples
     from lib.target import answers
 
     api = reference.load()
@@ -135,13 +151,13 @@ def from_server(url: str, body: bytes, headers: dict[str, str]) -> Iterator[str]
             raise VerbError(f"no answer from {url}: {error or type(error).__name__}", ExitCode.FAILED) from None
 
 
-def from_endpoint(body: bytes, headers: dict[str, str]) -> Iterator[str]:
+def from_endpoint(body: bytes, headers: dict[str, str], addressed: dict[str, str]) -> Iterator[str]:
     """The texts of the endpoint's answer as they come. Raises VerbError when there is none, or a refusal."""
     from lib.aws import invocation
     from lib.target import answers
 
     sent = {"Content-Type": JSON, **headers}
-    parameters = {invocation.PARAMETERS[name.lower()]: value for name, value in sent.items()}
+    parameters = addressed | {invocation.PARAMETERS[name.lower()]: value for name, value in sent.items()}
     try:
         pieces, answer = answers.stream(invocation.connect(), Body=body, **parameters)
     except invocation.Refused as refusal:

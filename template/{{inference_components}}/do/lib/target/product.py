@@ -13,6 +13,7 @@ from lib.aws.components import Component
 from lib.aws.endpoint import Endpoint
 from lib.aws.plan import Step
 from lib.aws.resource import Resource
+from lib.cli import ExitCode, VerbError
 from lib.model import memory
 from lib.target import capacity, serving
 
@@ -101,7 +102,19 @@ def _removal(aws: AwsClient, has_component: bool, has_endpoint: bool) -> list[St
     """What has failed goes, the component first."""
     found = []
     if has_component:
+        _require_no_adapters(aws)
         found.append(Step(f"delete the inference component {names.project()}", partial(components.remove, aws)))
     if has_endpoint:
         found.append(Step(f"delete the endpoint {names.project()}, which has failed", partial(deployment.remove, aws)))
     return found
+
+
+def _require_no_adapters(aws: AwsClient) -> None:
+    """Raise VerbError where the component can't be deleted because it has adapters."""
+    prefix = names.adapter("")
+    if found := [one.name.removeprefix(prefix) for one in components.adapters(aws)]:
+        raise VerbError(
+            f"the inference component {names.project()} has to be replaced, and SageMaker deletes none with adapters: "
+            f"run {', '.join(f'do/adapter remove {name}' for name in found)}, do/deploy, and add them again",
+            ExitCode.FAILED,
+        )

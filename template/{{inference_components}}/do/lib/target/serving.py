@@ -32,7 +32,7 @@ def current(aws: AwsClient) -> Component | None:
     found = components.find(aws)
     if not found:
         return None
-    names.require_ours(f"inference component {names.project()}", _tags(aws, found))
+    names.require_ours(f"inference component {names.project()}", components.tags(aws, found))
     if found.status in {"Updating", "Deleting"} and not aws.dry_run:
         say(f"{components.told(found)}: waiting for that first")
         return waiting.until(lambda: components.find(aws), _is_settled, components.told, _patience())
@@ -103,7 +103,7 @@ def rolling_update(copies: int) -> dict[str, Any]:
 
 def history(aws: AwsClient, found: Component) -> list[str]:
     """The names of the models that it had before, the last one first."""
-    hashes = names.by_key(_tags(aws, found)).get(HISTORY_TAG, "").split()
+    hashes = names.by_key(components.tags(aws, found)).get(HISTORY_TAG, "").split()
     return [name for name in (f"{names.project()}-{digest}" for digest in hashes) if name != found.model]
 
 
@@ -165,7 +165,3 @@ def _ends_again_and_again(aws: AwsClient, since: float) -> bool:
 
 def _patience() -> float:
     return updates.longest() + 1800
-
-
-def _tags(aws: AwsClient, found: Component) -> list[dict[str, str]]:
-    return list(aws.pages("sagemaker", "ListTags", "Tags", ResourceArn=found.arn))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from lib.aws import names, objects
@@ -12,9 +13,11 @@ from lib.aws.client import AwsClient
 from lib.cli import ExitCode, VerbError
 from lib.model import artifacts
 
+PREFIX = "models/"  # where the project's role may read
 
-def write(target: Path) -> None:
-    """Pack what is in model/; the same files make the same archive.
+
+def write(target: Path, paths: Iterable[Path] | None = None) -> None:
+    """Pack what is in model/, or these files and folders; the same make the same archive.
 
     Links are packed as what they lead to, because SageMaker refuses archives that hold any. Raises VerbError for one
     that leads nowhere, or back to itself.
@@ -24,7 +27,7 @@ def write(target: Path) -> None:
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT, dereference=True) as archive,
     ):
-        for path in artifacts.contents():
+        for path in artifacts.contents() if paths is None else paths:
             try:
                 archive.add(path, path.name, filter=_reduced)
             except OSError as error:
@@ -35,9 +38,9 @@ def write(target: Path) -> None:
                 ) from None
 
 
-def upload(aws: AwsClient, file: Path, bucket: str) -> str:
-    """Put an archive into the bucket, unless it is there; its URL. Raises AwsError."""
-    key = f"models/{_sha256(file)[: names.HASH_LENGTH]}.tar.gz"
+def upload(aws: AwsClient, file: Path, bucket: str, folder: str = PREFIX) -> str:
+    """Put an archive into a folder of the bucket, unless it is there; its URL. Raises AwsError."""
+    key = f"{folder}{_sha256(file)[: names.HASH_LENGTH]}.tar.gz"
     if not aws.find("s3", "HeadObject", Bucket=bucket, Key=key, ExpectedBucketOwner=aws.identity.account):
         objects.put(aws, bucket, key, file)
     return f"s3://{bucket}/{key}"

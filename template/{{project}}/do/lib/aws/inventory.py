@@ -72,13 +72,19 @@ def _autoscaling(aws: AwsClient) -> Iterator[Resource]:
         yield Resource("autoscaling", target["ResourceId"], remove, names.tag_list(), _nothing, state)
 
 
-def _component(aws: AwsClient) -> Iterator[Resource]:
-    """The inference component: the endpoint can't be deleted before it."""
-    if found := components.find(aws):
-        tags, mark = _in_sagemaker(aws, found.arn)
-        state = f"{found.status}, {found.copies} copies, {found.model}"
-        remove = partial(components.remove, aws)
-        yield Resource("inference component", names.project(), remove, tags, mark, state, found.created)
+def _components(aws: AwsClient) -> Iterator[Resource]:
+    """The inference component after its adapters: none can be deleted before what is on it."""
+    if not (found := components.find(aws)):
+        return
+    for adapter in components.adapters(aws):
+        tags, mark = _in_sagemaker(aws, adapter.arn)
+        state = f"{adapter.status}, {adapter.artifact}"
+        remove = partial(components.remove, aws, adapter.name)
+        yield Resource("adapter", adapter.name, remove, tags, mark, state, adapter.created)
+    tags, mark = _in_sagemaker(aws, found.arn)
+    state = f"{found.status}, {found.copies} copies, {found.model}"
+    remove = partial(components.remove, aws)
+    yield Resource("inference component", names.project(), remove, tags, mark, state, found.created)
 
 
 def _endpoint(aws: AwsClient) -> Iterator[Resource]:
@@ -254,7 +260,7 @@ GROUPS: dict[str, tuple[Callable[[AwsClient], Iterator[Resource]], ...]] = {
         product.resources,
         _transform_jobs,
         _autoscaling,
-        _component,
+        _components,
         _endpoint,
         _configs,
         _models,

@@ -43,9 +43,9 @@ def connect() -> AwsClient:
 
 def send(aws: AwsClient, operation: str, **parameters: Any) -> dict[str, Any]:
     """SageMaker's answer to a request to the endpoint. Raises Refused, and VerbError if there is no answer."""
-    place = {"EndpointName": names.project(), **presence.addressed()}
+    sent = {"EndpointName": names.project(), **presence.addressed(), **parameters}
     try:
-        return delays.outwaited(f"{SERVICE}:{operation}", lambda: aws.read(SERVICE, operation, **place, **parameters))
+        return delays.outwaited(f"{SERVICE}:{operation}", lambda: aws.read(SERVICE, operation, **sent))
     except AwsError as error:
         if error.code == "ModelError":
             status, body = (error.details.get(key) for key in ("OriginalStatusCode", "OriginalMessage"))

@@ -28,6 +28,7 @@ STACK_TAG = "aws:cloudformation:stack-name"
 MANAGED_TAG = "mcc-template:managed-by"
 COMPASS = re.compile("north|south|east|west|central")
 VARIANT = "main"  # the one production variant of an endpoint
+LONGEST = 63  # characters of a name in SageMaker
 
 
 def project() -> str:
@@ -47,6 +48,11 @@ def by_content(content: Mapping[str, Any]) -> str:
     """PROJECT_NAME with the hash of a definition: of a model or an endpoint configuration of this project."""
     text = json.dumps([project_id(), content], sort_keys=True)
     return f"{project()}-{hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]}"
+
+
+def adapter(name: str) -> str:
+    """The inference component of an adapter, by the name that the owner gave it."""
+    return f"{project()}-adapter-{name}"
 
 
 def is_by_content(name: str) -> bool:

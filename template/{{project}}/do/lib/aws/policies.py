@@ -174,6 +174,7 @@ VALUES: dict[str, Callable[[AwsClient], str]] = {
     "SUCCESS_TOPIC": lambda _: _setting("SUCCESS_TOPIC"),
     "ERROR_TOPIC": lambda _: _setting("ERROR_TOPIC"),
     # for roles.yml: not empty where it is so
+    "ADAPTERS": lambda _: "yes" if (IAM / "caller-adapters.json").exists() else "",
     "AUTOSCALING": lambda _: "yes" if requests.is_scaled() else "",
     "CODEBUILD": lambda _: "yes" if _setting("BUILD_WITH") == "codebuild" else "",
 }

@@ -21,8 +21,8 @@ model that do/train did not create. The other commands recreate what they need.
 
 In AWS, removes only resources with this project's tags, in AWS_REGION, in the order that AWS requires:
 
-  endpoint    autoscaling, the inference component, the endpoint, its configurations, models, alarms and role;
-              transform jobs are stopped
+  endpoint    autoscaling, LoRA adapters, the inference component, the endpoint, its configurations, models, alarms
+              and role; transform jobs are stopped
   registry    the model packages of do/register
   build       the build project of do/submit, and its role
   images      the repository with all images

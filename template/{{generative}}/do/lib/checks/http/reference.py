@@ -25,6 +25,8 @@ class Reference:
     task: str
     takes: list[str]  # the kinds of requests of the task
     completion_headers: dict[str, str] = field(default_factory=dict)  # what chooses completions where the body doesn't
+    # the engine's options for LoRA adapters, where the endpoint has them as inference components
+    adapters: dict[str, Any] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)  # the model's name, for an engine whose requests require it
 
     def conversation(self, text: str, max_tokens: int, **more: Any) -> dict[str, Any]:
