@@ -12,3 +12,6 @@ sys.path.insert(0, str(TEMPLATE / "{{predictive}}"))
 
 for layer in ("{{project}}", "{{flask}}", "{{fastapi}}"):  # a rendered project has one of the last two
     importlib.import_module("serving").__path__.append(str(TEMPLATE / layer / "serving"))
+
+# what all frameworks of tensors share
+importlib.import_module("serving.handlers").__path__.append(str(TEMPLATE / "{{tensors}}/serving/handlers"))

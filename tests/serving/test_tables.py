@@ -180,3 +180,10 @@ def test_dates_are_read_as_iso_8601() -> None:
 def test_what_is_no_date_is_refused_with_its_place(value: str) -> None:
     with pytest.raises(errors.NotANumber, match=r"row 1, column 1 \(day\): .* is not a date without time zone"):
         tables.decode(f'[{{"day": {value}}}]'.encode(), JSON, DATED)
+
+
+def test_a_cell_too_many_is_refused_where_the_model_knows_the_categories() -> None:
+    known = RowFormat((2,), ("city", "age"), ("text", "number"), (("Bern", "Basel"), ()))
+
+    with pytest.raises(errors.WrongColumns, match="row 1 has 3 columns"):
+        tables.decode(b"Bern,3,4\n", CSV, known)

@@ -279,7 +279,7 @@ def _any(cells: list[list[str]], index: int) -> bool:
 def _parsed(cells: tuple[str, ...], row_format: RowFormat | None, index: int) -> list[Any]:
     """A column's cells as the values that they stand for: those of its kind, else the narrowest that takes them all."""
     kind = _kind(row_format, index)
-    known = row_format.categories[index] if row_format and row_format.categories else ()
+    known = row_format.categories[index] if row_format and index < len(row_format.categories) else ()
     if "" in known and "" in cells:
         return _with_empty_text(cells, known, index)
     if kind != TEXT:

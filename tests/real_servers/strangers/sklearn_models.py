@@ -53,6 +53,7 @@ from comparing import csv_of, difference, plain, serve
 
 from serving import codecs, service
 from serving.errors import BadRequest
+from serving.handlers.base import UnusableModel
 from serving.model_handler import ModelHandler
 
 random = np.random.default_rng(0)
@@ -101,6 +102,10 @@ def as_days(table: pd.DataFrame) -> pd.DataFrame:
 
 def in_lower_case(texts: Any) -> list[str]:
     return [text.lower() for text in texts]
+
+
+def in_upper_case(texts: pd.Series) -> pd.Series:
+    return texts.str.upper()
 
 
 def as_they_are(words: list[str]) -> list[str]:
@@ -264,6 +269,11 @@ def typed_models() -> Iterator[tuple[str, Any, pd.DataFrame | list[Any] | np.nda
     yield "a frame of the owner's code", Ranges().fit(FRAME[["age"]], PRICE), FRAME[["age"]]
     words = pipeline.make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()).fit(TEXTS, LABELS)
     yield "raw texts", words, TEXTS
+    shouted = pipeline.make_pipeline(
+        preprocessing.FunctionTransformer(in_upper_case), TfidfVectorizer(lowercase=False), linear_model.Ridge()
+    )
+    series = pd.Series(TEXTS)
+    yield "texts for code that wants a Series", shouted.fit(series, PRICE), series
     in_frame = FRAME.assign(note=TEXTS)
     notes = columns((TfidfVectorizer(), "note"), (one_hot(), ["city"]))
     yield "a column of texts", pipeline.make_pipeline(notes, linear_model.Ridge()).fit(in_frame, PRICE), in_frame
@@ -347,6 +357,8 @@ def numeric_models() -> Iterator[tuple[str, Any, np.ndarray]]:
     yield "sparse labels", multiclass.OneVsRestClassifier(linear_model.LogisticRegression()).fit(X, several), X
     chain = multioutput.ClassifierChain(linear_model.LogisticRegression())
     yield "a chain of classifiers", chain.fit(X, np.column_stack([Y > 0, X[:, 0] > 0]).astype(int)), X
+    single = X.astype(np.float32)
+    yield "clusters of float32", cluster.MiniBatchKMeans(3, random_state=0).fit(single), single
     yield "one column", linear_model.Ridge().fit(X[:, :1], Y), X[:, :1]
     yield "isotonic", isotonic.IsotonicRegression().fit(X[:, 0], Y), np.clip(X[:, :1], X[:, 0].min(), X[:, 0].max())
     gaps = X.copy()
@@ -368,6 +380,8 @@ def compare(model: Any, rows: Any) -> str:
     """What the server answers otherwise than the model; empty if nothing."""
     folder = Path(tempfile.mkdtemp())
     joblib.dump(model, folder / "model.joblib")
+    if isinstance(rows, pd.Series):
+        return difference(serve(folder), lambda part: model.predict(rows[part]), rows.tolist(), None)
     if not isinstance(rows, pd.DataFrame):
         found = difference(serve(folder), lambda part: dense(model.predict(rows[part])), plain(rows), None)
         return found or other_outputs(folder, model, rows[:7], plain(rows[:7]))
@@ -405,6 +419,39 @@ def expected_of(model: Any, output: str, rows: Any) -> Any:
         dict(zip(map(str, model.classes_.tolist()), row, strict=True)) for row in model.predict_proba(rows).tolist()
     ]
     return {"label": model.predict(rows), "probabilities": np.array(named, dtype=object)}
+
+
+def nearest() -> str:
+    """What a search for neighbors answers otherwise than its own `kneighbors`."""
+    folder = Path(tempfile.mkdtemp())
+    model = neighbors.NearestNeighbors(n_neighbors=3).fit(X)
+    joblib.dump(model, folder / "model.joblib")
+
+    def expected(part: slice) -> Any:
+        found = zip(*(answers.tolist() for answers in model.kneighbors(X[part])), strict=True)
+        return [{"distances": far, "indices": which} for far, which in found]
+
+    return difference(serve(folder, output="kneighbors"), expected, plain(X), None)
+
+
+UNUSABLE = {
+    "a model that is not fitted": (linear_model.Ridge(), "a Ridge that is not fitted"),
+    "a pipeline that is not fitted": (pipeline.make_pipeline(linear_model.Ridge()), "a Pipeline that is not fitted"),
+    "a class": (linear_model.Ridge, "the class Ridge itself"),
+    "a transformer": (preprocessing.StandardScaler().fit(X), "set SERVING_OUTPUT to transform"),
+    "a booster": (xgb.train({}, xgb.DMatrix(X, Y), 2), "save_model"),
+}
+
+
+def served(content: Any, words: str) -> str:
+    """What happens to a file with this content in place of a refusal with these words; empty if they are said."""
+    folder = Path(tempfile.mkdtemp())
+    joblib.dump(content, folder / "model.joblib")
+    try:
+        serve(folder)
+    except UnusableModel as error:
+        return "" if words in str(error) else str(error)
+    return "it was served"
 
 
 def dense(answers: Any) -> Any:
@@ -475,6 +522,8 @@ def unclear_cells_of_csv() -> str:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     found = {name: compare(model, rows) for name, model, rows in (*typed_models(), *numeric_models())}
+    found["neighbors"] = nearest()
+    found |= {name: served(*case) for name, case in UNUSABLE.items()}
     found["rows that can't be matched"] = by_place(FRAME[["age", "zip"]].to_numpy().tolist())
     found["cells of CSV that may be missing"] = unclear_cells_of_csv()
     print(json.dumps({**found, "digits of CSV that may be text": digits_of_csv()}))

@@ -9,6 +9,7 @@ from typing import Any
 
 SAVED_VERSION = re.compile(rb"_sklearn_version.{1,8}?(\d+\.\d+(?:\.\w+)*)", re.DOTALL)
 MISSING_MODULE = re.compile(r"No module named '(\w+)")
+INSTEAD = ("transform", "kneighbors", "score_samples")  # what estimators answer that don't predict
 NOTEBOOK_CLASS = re.compile(r"Can't get attribute '(\w+)' on <module '([\w.]+)'")
 
 
@@ -31,6 +32,10 @@ def explained(path: Path, error: Exception) -> str:
             f"{path.name} was saved by scikit-learn {version}, and {here} can't load it ({text}): "
             f"run do/lock scikit-learn=={version}"
         )
+    if "LZ4 is not installed" in text:  # joblib's words
+        return f"{path.name} is packed with lz4, which needs a package: run do/lock lz4"
+    if isinstance(error, ModuleNotFoundError) and error.name == "skops":
+        return f"{path.name} is a file of skops, which needs a package: run do/lock skops"
     if match := MISSING_MODULE.search(text):
         return (
             f"{path.name} needs the module {match[1]}: put {match[1]}.py into code/ if it is yours, or run do/lock "
@@ -42,6 +47,8 @@ def explained(path: Path, error: Exception) -> str:
 def without_method(found: str, model: Any, output: str) -> str:
     """What was loaded in place of a model, and what to do. `found` is how the line begins: `model.pkl holds`."""
     kind = type(model).__name__
+    if isinstance(model, type):
+        return f"{found} the class {model.__name__} itself: create it, fit it, and save that"
     if isinstance(model, dict):
         content = f"a dict with {', '.join(map(str, list(model)[:10]))}"
     elif isinstance(model, list | tuple):
@@ -50,6 +57,8 @@ def without_method(found: str, model: Any, output: str) -> str:
         content = f"a {kind}"
     if output != "predict" and hasattr(model, "predict"):
         return f"{found} {content}, which has no {output}: unset SERVING_OUTPUT, or name another method"
+    if others := [name for name in INSTEAD if hasattr(model, name)]:
+        return f"{found} {content}, which has no {output}: set SERVING_OUTPUT to {' or '.join(others)}"
     return (
         f"{found} {content}, which has no {output}: return the model from load() in "
         "serving/model_handler.py (or model_fn), or define predict() there (or predict_fn)"

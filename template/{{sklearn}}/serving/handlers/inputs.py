@@ -10,11 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import is_classifier, is_outlier_detector
 from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import check_is_fitted
 
 from serving.tables import BOOLEAN, DATE, NUMBER, TEXT
 
@@ -46,6 +48,21 @@ def inputs_of(model: Any) -> Inputs:
     if getattr(model, "n_features_in_", None) is None or any(_is_typed(part) for part in _parts(model)):
         return "values"
     return "numbers"
+
+
+def is_fitted(model: Any) -> bool:
+    """Whether it was trained; true for what is not scikit-learn's, whose attributes tell nothing."""
+    last = model.steps[-1][1] if _is_pipeline(model) and model.steps else model
+    module = type(last).__module__
+    if not module.startswith("sklearn.") or module.startswith("sklearn.frozen"):
+        return True
+    try:
+        check_is_fitted(last)
+    except NotFittedError:
+        return False
+    except Exception:  # an estimator of an older version may lack what this one looks for
+        return True
+    return True
 
 
 def first_step(model: Any) -> Any:

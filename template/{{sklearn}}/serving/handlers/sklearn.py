@@ -28,6 +28,7 @@ from serving.handlers.inputs import (
     has_gaps_of_none,
     inner_names,
     inputs_of,
+    is_fitted,
     is_row_by_row,
     kinds_of,
     takes_missing,
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 OF_WRONG_ROWS = (ValueError, TypeError, LookupError, AttributeError)  # what code raises that looks columns up by name
 ONE_VALUE: dict[Inputs, type] = {"texts": str, "records": dict, "objects": object}  # a row, and not its columns
+NEIGHBORS = ("distances", "indices")  # what `kneighbors` answers
 ARCHIVE = b"PK\x03\x04"  # how a file of skops begins, a zip archive
 RECORDS = 'send records, such as {"instances": [{"a": 1, "b": 2}]}'
 OtherVersion = getattr(exceptions, "InconsistentVersionWarning", UserWarning)  # since scikit-learn 1.3
@@ -50,6 +52,8 @@ class SklearnHandler(Handler):
     preload = True
     _fast: Callable[[np.ndarray], np.ndarray] | None = None
     _inputs: Inputs = "numbers"
+    _series = False  # whether texts have to be a Series of pandas
+    _single = False  # whether numbers have to be float32
     _dates = False  # whether text in ISO 8601 is to be dates, in columns whose kind the model doesn't tell
     _settled = False  # whether a first table has been answered: what it showed about dates holds for all others
     _told: tuple[str | None, ...] = ()  # what the model itself tells of its columns' kinds
@@ -76,8 +80,8 @@ class SklearnHandler(Handler):
 
     def describe(self, model: Any) -> RowFormat | None:
         """From the attributes that training sets. Raises UnusableModel if it is no model."""
-        if type(self).predict is SklearnHandler.predict and not outputs.has(model, self.output):
-            raise UnusableModel(load_errors.without_method(self._found, model, self.output))
+        if type(self).predict is SklearnHandler.predict:
+            self._require_usable(model)
         self._inputs = inputs_of(model)
         self._gaps_of_none = has_gaps_of_none(model)
         names = column_names(model)
@@ -91,6 +95,18 @@ class SklearnHandler(Handler):
         self._told = kinds_of(model, count)
         return RowFormat((int(count),), names, self._told, categories_of(model, count))
 
+    def _require_usable(self, model: Any) -> None:
+        """Raise UnusableModel for what would start and then fail at each request."""
+        if isinstance(model, type) or not outputs.has(model, self.output):
+            raise UnusableModel(load_errors.without_method(self._found, model, self.output))
+        if _is_of(model, "xgboost", "Booster"):
+            raise UnusableModel(
+                f"{self._found} a Booster of XGBoost, which takes XGBoost's own matrices: save it with "
+                'save_model("model.ubj"), and serve that file'
+            )
+        if not is_fitted(model):
+            raise UnusableModel(f"{self._found} a {type(model).__name__} that is not fitted: fit it, and save it again")
+
     def takes_missing(self, model: Any) -> bool:
         """By scikit-learn's tags; typed columns are handed on with their gaps, and the model decides."""
         return self._inputs == "values" or takes_missing(model)
@@ -98,6 +114,8 @@ class SklearnHandler(Handler):
     def prepare(self, model: Any) -> None:
         """Find the fast way to predict, if there is one that is exact; batch only what company doesn't change."""
         self.batching = self.batching and is_row_by_row(model, self.output)
+        if self._inputs == "numbers":
+            self._single = self._wants_single(model)
         if self.output == "predict" and self._inputs == "numbers":
             exact = partial(self._of_numbers, model, output=self.output)
             find = partial(exact_forest, model, exact, bool(self.allow_missing))
@@ -105,6 +123,16 @@ class SklearnHandler(Handler):
         self.compiled = self._fast is not None
         if self._fast is None:
             log.info("no exact fast path for %s: using its own %s", type(model).__name__, self.output)
+
+    def _wants_single(self, model: Any) -> bool:
+        """Whether the model's compiled code only takes float32, as that of k-means does which was trained on such."""
+        row = np.zeros((1, *self.row_format.shape)) if self.row_format else None
+        try:
+            if row is not None:
+                self._exact(model, row, self.output)
+            return False
+        except Exception as error:
+            return "Buffer dtype mismatch" in str(error)  # Cython's words
 
     def decode(self, body: bytes, content_type: str) -> Any:
         """The rows of a request, in the types that the model can tell apart. Raises serving.errors.BadRequest."""
@@ -145,7 +173,9 @@ class SklearnHandler(Handler):
             # it refuses the values: an unknown category, a gap, a text for a number
             if isinstance(error, ValueError | TypeError) and raised_by(error, "sklearn", "xgboost"):
                 raise BadRequest(_refusal(error)) from error
-            if not self._settled and self._with_dates_it_works(model, rows, output):
+            if not self._settled and (
+                self._with_dates_it_works(model, rows, output) or self._as_series_it_works(model, rows, output)
+            ):
                 self._settled = True
                 return self._exact(model, rows, output)
             if self.row_format is None and not isinstance(rows, Table) and isinstance(error, OF_WRONG_ROWS):
@@ -190,6 +220,17 @@ class SklearnHandler(Handler):
             self._dates = False
         return self._dates
 
+    def _as_series_it_works(self, model: Any, rows: Any, output: str) -> bool:
+        """Whether the owner's code, which failed on a list of texts, was written for a Series."""
+        if self._inputs != "texts":
+            return False
+        self._series = True
+        try:
+            self._exact(model, rows, output)
+        except Exception:
+            self._series = False
+        return self._series
+
     def _require_names_to_count(self, model: Any, rows: Table, output: str, answers: Any) -> None:
         """Raise BadRequest if the model takes columns by place: nothing tells whether the request has its order."""
         turned = Table(dict(reversed(rows.columns.items())))
@@ -215,7 +256,8 @@ class SklearnHandler(Handler):
         return self._answered(model, self._as_trained(rows), output)
 
     def _answered(self, model: Any, data: Any, output: str) -> Any:
-        return _by_output(outputs.answered(model, output, lambda method: getattr(model, method)(data)))
+        answers = _by_output(outputs.answered(model, output, lambda method: getattr(model, method)(data)))
+        return dict(zip(NEIGHBORS, answers, strict=True)) if output == "kneighbors" else answers
 
     def _dated(self, frame: pd.DataFrame) -> pd.DataFrame:
         told = self._told or (None,) * frame.shape[1]
@@ -234,7 +276,8 @@ class SklearnHandler(Handler):
             frame = frame.astype(dict.fromkeys(self._categories, "category"))
             return frame.astype(object).where(frame.notna(), None) if self._gaps_of_none else frame
         if rows.ndim == 1:  # texts or records
-            return rows.tolist()
+            return pd.Series(rows) if self._series else rows.tolist()
+        rows = rows.astype(np.float32) if self._single else rows
         if self.row_format and self.row_format.names:
             return pd.DataFrame(rows, columns=list(self.row_format.names))
         return rows
@@ -248,6 +291,10 @@ def _unpickled(path: Path) -> Any:
     from skops import io  # a package that do/lock adds
 
     return io.load(path, trusted=io.get_untrusted_types(file=path))
+
+
+def _is_of(model: Any, package: str, name: str) -> bool:
+    return type(model).__name__ == name and type(model).__module__.startswith(f"{package}.")
 
 
 def _refusal(error: Exception) -> str:

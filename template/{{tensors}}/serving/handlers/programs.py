@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.handlers.base import UnusableModel, fast_path
+from serving.handlers.base import Handler, UnusableModel, fast_path
 from serving.handlers.tensors import TEXT, TensorFormat, TensorInput
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ class Interface:
 class Program:
     """How a model is run. `by_row`: each output has one entry a row (None: unknown); `batching`: in any company.
 
-    `run` gives the output that is asked for, `run_all` gives all `outputs`; none are named if they are unknown.
+    `run` gives the output that is asked for, `run_all` gives all. `outputs`: what a request may ask for, by name, with
+    `predict` for all of them; none if they are unknown or have no names.
     """
 
     run: Call
@@ -60,18 +61,21 @@ def program_of(interface: Interface, run: Call, probes: list[Any] | None, output
         raise UnusableModel(
             f"the model has no output {output}: set SERVING_OUTPUT to predict for all, or to one of {names}"
         )
-    for known, value in outputs.items():
-        if "complex" in str(getattr(value, "dtype", "")):
-            raise UnusableModel(
-                f"the output{known and ' '}{known} holds complex numbers, which JSON doesn't have: have the model "
-                "answer their parts, or override predict in serving/model_handler.py"
-            )
+    complex_ones = [known for known, value in outputs.items() if "complex" in str(getattr(value, "dtype", ""))]
+    if complex_ones and output in (None, *complex_ones):
+        shown = output or complex_ones[0]
+        raise UnusableModel(
+            f"the output{shown and ' '}{shown} holds complex numbers, which JSON doesn't have: have the model answer "
+            "their parts, name another output in SERVING_OUTPUT, or override predict in serving/model_handler.py"
+        )
     run_all, run = run, only(output, run)
     by_row = bool(fast_path(lambda: _is_by_row(interface, run, probes), f"{name}, rows"))
     alike = by_row and interface.rows is None and bool(fast_path(lambda: _is_alike(run, probes), f"{name}, batches"))
     if not alike:
         log.info("requests to %s are run one by one: its answers are not one a row, or depend on other rows", name)
-    return Program(run, by_row, alike, run_all, tuple(filter(None, outputs)))
+    named_ones = [known for known in outputs if known and known not in complex_ones]
+    everything = [Handler.output] if named_ones and not complex_ones else []
+    return Program(run, by_row, alike, run_all, (*everything, *named_ones))
 
 
 def only(output: str | None, run: Call) -> Call:

@@ -94,7 +94,7 @@ class TensorHandler(Handler):
 
     def outputs(self, model: Any) -> tuple[str, ...]:
         """The model's outputs by name, and `predict` for all of them."""
-        return (Handler.output, *self._program.outputs) if self._program and self._program.outputs else ()
+        return self._program.outputs if self._program else ()
 
     def predict_output(self, model: Any, rows: Any, output: str) -> Any:
         """One of the model's outputs, or all of them."""
