@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.aws.conftest import Make, OnCluster, Project, failure, succeed
-from tests.aws.kubernetes.api import CONFIGS, REGISTRATIONS, TOKEN, Api
+from tests.aws.kubernetes.api import CONFIGS, REGISTRATIONS, TOKEN, Api, Pod
 from tests.aws.kubernetes.operator import Eks, Operator, failed
 from tests.aws.runtime import Runtime
 from tests.aws.service.account import Account
@@ -251,7 +251,8 @@ def test_the_whole_life(aws: Account, api: Api, cluster: Cluster, project: Proje
         assert "predictions" in succeed(project, "invoke", "--endpoint", stdin='{"instances": [[1, 2, 3]]}')
     status = succeed(project, "status")
     assert "InferenceEndpointConfig  my-model  DeploymentComplete, 1 of 1 copies ready" in status
-    api.pods = {"my-model-1": ("my-model", '{"message": "serving"}\n'), "other": ("other", "not ours\n")}
+    api.pods = {"my-model-1": Pod("my-model", '{"message": "serving"}\n'), "other": Pod("other", "not ours\n")}
+    api.pods["of-another-application"] = Pod("my-model", "not ours either\n", "nginx:1")
     assert succeed(project, "logs", "--endpoint") == '{"message": "serving"}\n'
     first = served(api)
 
@@ -321,7 +322,7 @@ def test_a_failed_condition_is_named_with_its_likely_cause(
 
 def test_what_the_server_says_in_its_log_explains_a_failure(api: Api, cluster: Cluster, project: Project) -> None:
     cluster.end("DeploymentFailed", failed("Crash", "it crashes"))
-    api.pods = {"my-model-1": ("my-model", "error: the model needs numpy 3\n")}
+    api.pods = {"my-model-1": Pod("my-model", "error: the model needs numpy 3\n")}
 
     assert "the server says: the model needs numpy 3" in failure(project, "deploy", 4)
 
