@@ -18,6 +18,7 @@ from tests.aws.kubernetes.api import CONFIGS, REGISTRATIONS, TOKEN, Api, Pod
 from tests.aws.kubernetes.operator import Eks, Operator, failed
 from tests.aws.runtime import Runtime
 from tests.aws.service.account import Account
+from tests.aws.test_benchmark import QUICK
 from tests.verbs.conftest import refusal, train
 from tests.verbs.contract_server import RightServer, running
 
@@ -249,6 +250,8 @@ def test_the_whole_life(aws: Account, api: Api, cluster: Cluster, project: Proje
     with running(Runtime(RightServer())) as url:
         project.variables["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = url
         assert "predictions" in succeed(project, "invoke", "--endpoint", stdin='{"instances": [[1, 2, 3]]}')
+        succeed(project, "benchmark", "--endpoint", "--connections", "2", *QUICK)
+        assert json.loads((project.path / "result.json").read_text())["cases"][0]["problems"] == {}
     status = succeed(project, "status")
     assert "InferenceEndpointConfig  my-model  DeploymentComplete, 1 of 1 copies ready" in status
     api.pods = {"my-model-1": Pod("my-model", '{"message": "serving"}\n'), "other": Pod("other", "not ours\n")}

@@ -15,6 +15,7 @@ from tests.aws.kubernetes.api import Api, Object, Pod
 from tests.aws.kubernetes.controller import Controller, not_ready, unschedulable, waiting
 from tests.aws.kubernetes.operator import CLUSTER, Eks
 from tests.aws.service.account import Account
+from tests.aws.test_benchmark import QUICK
 from tests.verbs.conftest import refusal, train
 from tests.verbs.contract_server import RightServer, running
 
@@ -133,6 +134,8 @@ def test_the_whole_life(api: Api, controller: Controller, project: Project) -> N
     with running(RightServer()) as url:
         api.forwarded_to = int(url.rpartition(":")[2])
         assert "predictions" in succeed(project, "invoke", "--endpoint", stdin='{"instances": [[1, 2, 3]]}')
+        succeed(project, "benchmark", "--endpoint", "--connections", "2", *QUICK)
+        assert json.loads((project.path / "result.json").read_text())["cases"][0]["problems"] == {}
     status = succeed(project, "status")
     assert "Deployment  my-model  1 of 1 copies ready" in status
     assert "NetworkPolicy  my-model" in status
