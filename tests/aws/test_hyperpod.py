@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from tests.aws.conftest import Make, OnCluster, Project, failure, succeed
-from tests.aws.kubernetes.api import CONFIGS, REGISTRATIONS, TOKEN, Api
+from tests.aws.kubernetes.api import CONFIGS, REGISTRATIONS, TOKEN, Api, Pod
 from tests.aws.kubernetes.operator import Eks, Operator, failed
 from tests.aws.runtime import Runtime
 from tests.aws.service.account import Account
+from tests.aws.test_benchmark import QUICK
 from tests.verbs.conftest import refusal, train
 from tests.verbs.contract_server import RightServer, running
 
@@ -249,9 +250,12 @@ def test_the_whole_life(aws: Account, api: Api, cluster: Cluster, project: Proje
     with running(Runtime(RightServer())) as url:
         project.variables["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = url
         assert "predictions" in succeed(project, "invoke", "--endpoint", stdin='{"instances": [[1, 2, 3]]}')
+        succeed(project, "benchmark", "--endpoint", "--connections", "2", *QUICK)
+        assert json.loads((project.path / "result.json").read_text())["cases"][0]["problems"] == {}
     status = succeed(project, "status")
     assert "InferenceEndpointConfig  my-model  DeploymentComplete, 1 of 1 copies ready" in status
-    api.pods = {"my-model-1": ("my-model", '{"message": "serving"}\n'), "other": ("other", "not ours\n")}
+    api.pods = {"my-model-1": Pod("my-model", '{"message": "serving"}\n'), "other": Pod("other", "not ours\n")}
+    api.pods["of-another-application"] = Pod("my-model", "not ours either\n", "nginx:1")
     assert succeed(project, "logs", "--endpoint") == '{"message": "serving"}\n'
     first = served(api)
 
@@ -321,7 +325,7 @@ def test_a_failed_condition_is_named_with_its_likely_cause(
 
 def test_what_the_server_says_in_its_log_explains_a_failure(api: Api, cluster: Cluster, project: Project) -> None:
     cluster.end("DeploymentFailed", failed("Crash", "it crashes"))
-    api.pods = {"my-model-1": ("my-model", "error: the model needs numpy 3\n")}
+    api.pods = {"my-model-1": Pod("my-model", "error: the model needs numpy 3\n")}
 
     assert "the server says: the model needs numpy 3" in failure(project, "deploy", 4)
 

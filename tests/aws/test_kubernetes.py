@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from tests.aws.conftest import Make, OnCluster, Project, failure, succeed
-from tests.aws.kubernetes.api import Api
+from tests.aws.kubernetes.api import Api, Object, Pod
 from tests.aws.kubernetes.controller import Controller, not_ready, unschedulable, waiting
 from tests.aws.kubernetes.operator import CLUSTER, Eks
 from tests.aws.service.account import Account
+from tests.aws.test_benchmark import QUICK
 from tests.verbs.conftest import refusal, train
 from tests.verbs.contract_server import RightServer, running
 
@@ -65,7 +66,11 @@ def test_the_cluster_is_asked_for_pods_that_keep_the_contract(aws: Account, api:
     assert found["startupProbe"]["httpGet"] == {"path": "/ping", "port": 8080, "scheme": "HTTP"}
     assert found["env"] == [{"name": "A", "value": "1"}, {"name": "SERVING_WORKERS", "value": "1"}]
     pod = served(api)["template"]["spec"]
-    assert (pod["securityContext"]["runAsUser"], found["securityContext"]["readOnlyRootFilesystem"]) == (10001, True)
+    security = {**pod["securityContext"], **found["securityContext"]}
+    assert (security["runAsNonRoot"], security["readOnlyRootFilesystem"]) == (True, True)
+    assert "runAsUser" not in security  # the image's own
+    assert "\nARG USER_ID=10001\nUSER ${USER_ID}\n" in (project.path / "Dockerfile").read_text()
+    assert "The server runs as a dedicated user" in (project.path / "DECISIONS.md").read_text()
     assert pod["automountServiceAccountToken"] is False
     assert nodes(api) == {"kubernetes.io/arch": ["amd64"]}
     assert served(api)["replicas"] == 1
@@ -129,9 +134,12 @@ def test_the_whole_life(api: Api, controller: Controller, project: Project) -> N
     with running(RightServer()) as url:
         api.forwarded_to = int(url.rpartition(":")[2])
         assert "predictions" in succeed(project, "invoke", "--endpoint", stdin='{"instances": [[1, 2, 3]]}')
+        succeed(project, "benchmark", "--endpoint", "--connections", "2", *QUICK)
+        assert json.loads((project.path / "result.json").read_text())["cases"][0]["problems"] == {}
     status = succeed(project, "status")
     assert "Deployment  my-model  1 of 1 copies ready" in status
     assert "NetworkPolicy  my-model" in status
+    api.pods["of-another-application"] = Pod(NAME, "not ours\n")
     assert succeed(project, "logs", "--endpoint") == controller.log
     first = container(api)
 
@@ -147,24 +155,74 @@ def test_the_whole_life(api: Api, controller: Controller, project: Project) -> N
     assert api.objects == {}
 
 
-def test_the_load_chooses_the_number_of_copies_and_an_update_keeps_it(api: Api, project: Project) -> None:
+def scale(api: Api, copies: int) -> None:
+    """What an autoscaler does."""
+    deployment = api.objects["deployments", "default", NAME]
+    deployment["spec"]["replicas"] = copies
+    deployment["metadata"]["generation"] += 1
+
+
+def test_the_load_chooses_the_number_of_copies_and_an_update_keeps_it(
+    api: Api, controller: Controller, project: Project
+) -> None:
     project.set(MIN_COPIES="2", MAX_COPIES="6")
     succeed(project, "deploy")
     scaled = served(api, "horizontalpodautoscalers")
     assert (scaled["minReplicas"], scaled["maxReplicas"]) == (2, 6)
-    deployment = api.objects["deployments", "default", NAME]
-    deployment["spec"]["replicas"] = 5
-    deployment["metadata"]["generation"] += 1
+    assert served(api)["replicas"] == 2  # from the first moment
+    scale(api, 5)
+    succeed(project, "status")  # at which the controller sees it; the new copies are still to come
     project.set(COPY_MEMORY_MB="2048")
+    api.meanwhile = lambda: scale(api, 6)  # after do/deploy has seen 5
 
     succeed(project, "deploy")
 
-    assert served(api)["replicas"] == 5
+    assert served(api)["replicas"] == 6
     assert "nothing to change" in succeed(project, "deploy")
     project.set(MAX_COPIES="2")
     succeed(project, "deploy")
     assert served(api)["replicas"] == 2
     assert not [key for key in api.objects if key[0] == "horizontalpodautoscalers"]
+    succeed(project, "rollback")  # to a version whose copies something scaled that isn't there any more
+    assert served(api)["replicas"] == 2
+
+    project.set(MIN_COPIES="1", MAX_COPIES="6", COPY_MEMORY_MB="3072")
+    succeed(project, "deploy")  # from a fixed number to one that the load chooses: the API server's default is 1
+    assert served(api)["replicas"] == 2
+    scale(api, 4)
+    succeed(project, "rollback")
+    assert served(api)["replicas"] == 4
+    assert container(api)["resources"]["requests"]["memory"] == "2Gi"
+
+
+def test_what_somebody_else_scales_keeps_its_number_of_copies(api: Api, project: Project) -> None:
+    """As KEDA does: https://keda.sh/docs/latest/concepts/scaling-deployments/."""
+    succeed(project, "deploy")
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME}
+    add_autoscaler(api, "keda-hpa-my-model", target)
+    add_autoscaler(api, "of-another", target | {"name": "another"})
+    scale(api, 4)
+
+    assert "wait for the Deployment" in project.verb("deploy").stderr
+    assert "nothing to change" in succeed(project, "deploy")
+    project.set(COPY_MEMORY_MB="2048")
+    succeed(project, "deploy")
+    assert served(api)["replicas"] == 4
+    scale(api, 3)
+    succeed(project, "rollback")
+    assert served(api)["replicas"] == 3
+    succeed(project, "clean", "--aws", "--yes")
+    assert [key[2] for key in api.objects] == ["keda-hpa-my-model", "of-another"]
+
+
+def add_autoscaler(api: Api, name: str, target: Object) -> None:
+    """An autoscaler that the project has not made."""
+    api.objects["horizontalpodautoscalers", "default", name] = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": "default", "uid": name, "labels": {}},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 6},
+    }
 
 
 TROUBLES: list[tuple[dict[str, Any], str]] = [
@@ -176,6 +234,10 @@ TROUBLES: list[tuple[dict[str, Any], str]] = [
     ),
     (not_ready(), "likely the copies don't answer /ping in time: run do/logs --endpoint"),
     (waiting("CreateContainerConfigError", 'secret "hf" not found'), "likely the secret of HF_TOKEN_KUBERNETES_SECRET"),
+    (
+        waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
+        "do/update --keep-version --data run_as_root=false",
+    ),
 ]
 
 
@@ -195,7 +257,7 @@ def test_what_a_pod_waits_for_ends_an_update_with_its_likely_cause(
         assert api.objects["deployments", "default", NAME]["status"]["availableReplicas"] == 1
 
     assert "run do/rollback, or change a setting" in failure(project, "deploy", 4)
-    assert container(api)["resources"]["requests"]["memory"] == "2004Mi"
+    assert container(api)["resources"]["requests"]["memory"] == f"{1999 + len(TROUBLES)}Mi"
     succeed(project, "rollback")
     assert container(api)["resources"]["requests"]["memory"] == "1Gi"
 

@@ -32,9 +32,9 @@ ASKED = [
     *("model_server", "task", "profile", "max_model_len", "quantization", "tensor_parallel"),
     *("enable_lora", "tool_call_parser", "reasoning_parser", "kv_cache_dtype", "prefix_caching"),
     *("max_num_batched_tokens", "pipeline_parallel", "data_parallel", "expert_parallel", "draft_model_id"),
-    *("speculative_decoding", "structured_output_backend", "chat_template", "base_image", "run_as_root"),
+    *("speculative_decoding", "structured_output_backend", "chat_template", "base_image"),
     "build_with",
-    *("deploy_target", "aws_region", "instance_prices", "instance_type"),
+    *("deploy_target", "run_as_root", "aws_region", "instance_prices", "instance_type"),
     "settings",
     *("include_tests", "test_types", "ci", "renovate", "train_sample", "provision", "git_init"),
 ]

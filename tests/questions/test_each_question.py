@@ -374,6 +374,16 @@ def test_kubernetes_is_refused_for_models_that_nothing_would_bring_into_the_cont
     assert ask(**GENERATIVE, deploy_target="kubernetes")["model_source"] == "huggingface"
 
 
+def test_a_target_that_refuses_root_has_another_default_and_says_why(
+    ask: Callable[..., Answers], refusal: Callable[..., str]
+) -> None:
+    assert ask(deploy_target="kubernetes")["run_as_root"] is False
+    assert ask(deploy_target="hyperpod")["run_as_root"] is True
+    assert refusal(deploy_target="kubernetes", run_as_root=True).startswith(
+        "run_as_root=True: not with deploy_target=kubernetes: its pods fit the pod security standard"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "line"),
     [

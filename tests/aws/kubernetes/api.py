@@ -9,6 +9,7 @@ in builtin.py. What moves them is operator.py, and controller.py.
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import sys
 import tempfile
@@ -72,6 +73,14 @@ ALL_KINDS = CUSTOM | BUILT_IN
 READ_ONLY = {"pods": ("v1", "Pod"), "replicasets": ("apps/v1", "ReplicaSet")}
 
 
+class Pod(NamedTuple):
+    """A pod that nothing here has made: its label app, what it has written, and its image."""
+
+    app: str
+    log: str
+    image: str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-model@sha256:0"
+
+
 class Problem(Exception):
     """An error as the API server answers it, a Status."""
 
@@ -103,7 +112,8 @@ class Api(ThreadingHTTPServer):
         self.wrong: list[str] = []  # what the stand-in could not do
         self.requests: list[tuple[str, str]] = []  # that changed something
         self.look: Callable[[Object], object] = lambda found: None
-        self.pods: dict[str, tuple[str, str]] = {}  # by name: their label app, and what they have written
+        self.meanwhile: Callable[[], object] | None = None  # what happens once, just before the next change
+        self.pods: dict[str, Pod] = {}  # by name
         self.written: dict[str, str] = {}  # what the pods among the objects have written
         self.forwarded_to = 0  # the port here that a pod's stands for
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -176,14 +186,13 @@ class Api(ThreadingHTTPServer):
         if rest[1:] == ["portforward"]:
             raise Problem(400, "BadRequest", "unable to upgrade: no web sockets here")
         if rest[1:] == ["log"]:
-            return self.pods[rest[0]][1] if rest[0] in self.pods else self.written.get(rest[0], "")
+            return self.pods[rest[0]].log if rest[0] in self.pods else self.written.get(rest[0], "")
         with self.lock:
             items = [deepcopy(row) for key, row in self._seen() if key[:2] == (plural, namespace)]
-        items += [_pod(name, namespace, app) for name, (app, _) in self.pods.items() if plural == "pods"]
+        items += [_pod(name, namespace, pod) for name, pod in self.pods.items() if plural == "pods"]
         if rest:
             return next(item for item in items if item["metadata"]["name"] == rest[0])
-        wanted = dict(pair.split("=") for pair in query.get("labelSelector", "").split(",") if pair)
-        chosen = [item for item in items if item["metadata"]["labels"].items() >= wanted.items()]
+        chosen = [item for item in items if _is_chosen(item["metadata"]["labels"], query.get("labelSelector", ""))]
         return {"kind": f"{kind}List", "apiVersion": place, "metadata": {"resourceVersion": "1"}, "items": chosen}
 
     def _stored_kind(
@@ -195,6 +204,9 @@ class Api(ThreadingHTTPServer):
             what = f'{kind.called(plural)} "{name}" is forbidden: User "dev" cannot {verb} resource "{plural}"'
             raise Problem(403, "Forbidden", f'{what} in API group "{kind.group}" in the namespace "{namespace}"')
         with self.lock:
+            if method != "GET" and self.meanwhile:
+                happens, self.meanwhile = self.meanwhile, None
+                happens()
             if method != "GET":
                 self.requests.append((method, name or json.loads(body)["metadata"]["name"]))
             if method == "POST":
@@ -353,12 +365,19 @@ def _paths(kinds: dict[str, Kind], root: str) -> Iterator[tuple[str, Object]]:
         yield f"/{root}/namespaces/{{namespace}}/{plural}/{{name}}", {"patch": patch}
 
 
-def _pod(name: str, namespace: str, app: str) -> Object:
+def _is_chosen(labels: Object, selector: str) -> bool:
+    """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api"""
+    terms = re.findall(r"([^,=\s]+)(?:=([^,]*)| in \(([^)]*)\))", selector)
+    return all(labels.get(name) in ([value] if value else values.split(",")) for name, value, values in terms)
+
+
+def _pod(name: str, namespace: str, pod: Pod) -> Object:
+    labels = {"app": pod.app, "pod-template-hash": name}
     return {
         "kind": "Pod",
         "apiVersion": "v1",
-        "metadata": {"name": name, "namespace": namespace, "labels": {"app": app}, "uid": name},
-        "spec": {"containers": [{"name": "server"}]},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels, "uid": name},
+        "spec": {"containers": [{"name": "server", "image": pod.image}]},
     }
 
 

@@ -30,6 +30,15 @@ def require_serving(aws: AwsClient) -> None:
     endpoint.require_serving(aws)
 
 
+def require_measurable(stream: bool) -> None:
+    """Raise VerbError: what do/benchmark would measure is the queue."""
+    raise VerbError(
+        "an asynchronous endpoint answers through S3, where requests wait in a queue: measure the server itself with "
+        "do/benchmark --url, or --serve",
+        ExitCode.BAD_CONFIGURATION,
+    )
+
+
 def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
     """The body of the answer, and what came with it; waits. Raises Refused, and VerbError if there is no answer."""
     aws.session.client("s3", max_pool_connections=invocation.CONNECTIONS)

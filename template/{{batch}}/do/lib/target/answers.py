@@ -18,6 +18,11 @@ def require_serving(aws: AwsClient) -> None:
     endpoint.require_serving(aws)
 
 
+def require_measurable(stream: bool) -> None:
+    """Raise VerbError."""
+    presence.require_endpoint()
+
+
 def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
     """Raise VerbError."""
     presence.require_endpoint()

@@ -26,7 +26,7 @@ def explained(reason: str, lines: list[str]) -> str:
 
 def failure(kubectl: Kubectl, found: Deployed, began: float) -> VerbError:
     """The error for a deployment that has failed; what the pods wrote is said before."""
-    lines = pods.new_lines(kubectl, began)
+    lines = pods.new_lines(kubectl, found, began)
     for line in lines[-deployment.LINES_SHOWN :]:
         say(f"  {line}")
     after = "; do/rollback goes back to what was served before" if found.previous else ""

@@ -16,11 +16,13 @@ from typing import Any
 from lib import config
 from lib.aws import names
 from lib.cli import ExitCode, VerbError
+from lib.target.kubectl import Kubectl
 
 Manifest = dict[str, Any]
 
 ID_LABEL, PROJECT_LABEL = "mcc-template/id", "mcc-template/project"
 CONTENT, PREVIOUS = "mcc-template/content", "mcc-template/previous"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # what `kubectl apply` compares with
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,26 @@ class Deployed(ABC):
         return False
 
     @property
+    def serves_alone(self) -> bool:
+        """Whether this specification, and none before it, is what callers get."""
+        return self.is_complete
+
+    @property
     def spec(self) -> Manifest:
         """Its specification, with the API server's defaults."""
         return dict(self.found["spec"])
 
-    @property
-    def kept(self) -> Manifest:
-        """What another specification keeps of this one, because somebody else chooses it."""
-        return {}
+    @abstractmethod
+    def selector(self, kubectl: Kubectl) -> str:
+        """What chooses its pods, and no others; empty if there are none."""
+
+    def updated(self, spec: Manifest) -> Manifest:
+        """A specification as do/deploy applies it over this one."""
+        return spec
+
+    def restored(self, spec: Manifest) -> Manifest:
+        """A specification as do/rollback applies it over this one."""
+        return spec
 
     @property
     def created(self) -> datetime:
@@ -74,6 +88,11 @@ class Deployed(ABC):
         """The specification that it had before."""
         text = self.annotations.get(PREVIOUS)
         return dict(json.loads(text)) if text else None
+
+    @property
+    def last_applied(self) -> Manifest:
+        """What kubectl applied last."""
+        return dict(json.loads(self.annotations.get(LAST_APPLIED, "{}")))
 
     @property
     def tags(self) -> list[dict[str, str]]:
@@ -136,7 +155,9 @@ def holds(found: Any, wanted: Any) -> bool:
 
 
 def remembered(content: str, wanted: Manifest, present: Deployed | None) -> dict[str, str]:
-    """The annotations of what gets a specification: what is complete now is remembered, else what was so before."""
+    """The annotations of what gets a specification: it remembers the one that serves now, else what it remembered."""
     found = {CONTENT: content}
-    before = (present.spec if present.is_complete else present.previous) if present else None
+    before = present.previous if present else None
+    if present and present.serves_alone and not holds(present.spec, wanted):
+        before = present.spec
     return found | ({PREVIOUS: json.dumps(before, sort_keys=True)} if before and not holds(before, wanted) else {})

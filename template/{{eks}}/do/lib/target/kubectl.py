@@ -72,7 +72,13 @@ class Kubectl:
 
     def apply(self, *manifests: Mapping[str, Any]) -> None:
         """Create objects, or change them to these."""
-        command = ["apply", "--filename", "-"]
+        self._send(["apply", "--filename", "-"], manifests)
+
+    def remember_applied(self, manifest: Mapping[str, Any]) -> None:
+        """Let an object have been applied as this, and stay as it is: what isn't in it, kubectl won't remove."""
+        self._send(["apply", "set-last-applied", "--filename", "-"], [manifest])
+
+    def _send(self, command: list[str], manifests: Sequence[Mapping[str, Any]]) -> None:
         if self.dry_run:
             texts = SEPARATOR.join(map(described, manifests))
             print(f"would run kubectl {' '.join(command)} --namespace {self.namespace}\n{texts}")

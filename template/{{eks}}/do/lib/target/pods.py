@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from lib import config
-from lib.aws import deployment, names, requests
+from lib.aws import deployment, requests
 from lib.cli import say
 from lib.target import capacity
+from lib.target.deployed import Deployed
 from lib.target.kubectl import Kubectl, KubectlError
 
 PORT = 8080
@@ -37,20 +38,16 @@ def probes() -> dict[str, Any]:
     }
 
 
-def selector() -> str:
-    """What chooses the project's pods in the namespace."""
-    return f"app={names.project()}"
-
-
-def log_lines(kubectl: Kubectl, since: float, follow: bool) -> Iterator[str]:
+def log_lines(kubectl: Kubectl, found: Deployed, since: float, follow: bool) -> Iterator[str]:
     """What the containers have written since a time."""
-    return kubectl.log_lines(selector(), max(1, int(time.time() - since)), follow)
+    selector = found.selector(kubectl)
+    return kubectl.log_lines(selector, max(1, int(time.time() - since)), follow) if selector else iter(())
 
 
-def new_lines(kubectl: Kubectl, began: float) -> list[str]:
+def new_lines(kubectl: Kubectl, found: Deployed, began: float) -> list[str]:
     """What they wrote during a deployment; nothing where that can't be seen."""
     try:
-        return [*log_lines(kubectl, began - deployment.CLOCK_SKEW, follow=False)]
+        return [*log_lines(kubectl, found, began - deployment.CLOCK_SKEW, follow=False)]
     except KubectlError as error:
         say(f"note: the log of the pods can't be seen: {error}")
         return []

@@ -34,7 +34,7 @@ def is_as(kubectl: Kubectl, found: Served | None, wanted: Sequence[Manifest]) ->
     first, *others = wanted
     present = serving.others(kubectl)
     return (
-        deployed.holds(found.spec, first["spec"])
+        deployed.holds(found.spec, found.updated(first["spec"]))
         and {*present} == {one["kind"] for one in others}
         and all(deployed.holds(present[one["kind"]]["spec"], one["spec"]) for one in others)
     )
@@ -64,16 +64,20 @@ def apply(aws: AwsClient, kubectl: Kubectl, wanted: Sequence[Manifest], found: S
         names.require_ours(f"{kind} {names.project()}", deployed.tags(one))
     first, *others = wanted
     began = time.time()
-    kubectl.apply(_first(first, found, wanted), *others)
-    for kind in {*present} - {one["kind"] for one in others}:
+    for kind in {*present} - {one["kind"] for one in others}:  # first: it may change what comes then
         kubectl.delete(kind, names.project())
+    spec = found.updated(first["spec"]) if found else serving.begun(first["spec"])
+    _release_copies(kubectl, found, spec)
+    kubectl.apply(_first(first, spec, found, wanted), *others)
     _wait(aws, kubectl, began)
 
 
 def apply_alone(aws: AwsClient, kubectl: Kubectl, wanted: Manifest, found: Served) -> None:
     """Change only what runs the model, and wait. Raises VerbError where it fails."""
     began = time.time()
-    kubectl.apply(_first(wanted, found, [wanted]))
+    spec = found.restored(wanted["spec"])
+    _release_copies(kubectl, found, spec)
+    kubectl.apply(_first(wanted, spec, found, [wanted]))
     _wait(aws, kubectl, began)
 
 
@@ -83,12 +87,21 @@ def remove(kubectl: Kubectl) -> None:
         serving.remove(kubectl)
 
 
-def _first(wanted: Manifest, found: Served | None, everything: Sequence[Manifest]) -> Manifest:
-    """The manifest of what runs the model, as it is applied."""
-    kept = found.kept if found else {}
-    remembered = deployed.remembered(_content(everything), wanted["spec"], found)
-    metadata = {**wanted["metadata"], "annotations": remembered}
-    return {**wanted, "metadata": metadata, "spec": {**wanted["spec"], **kept}}
+def _first(wanted: Manifest, spec: Manifest, found: Served | None, everything: Sequence[Manifest]) -> Manifest:
+    """The manifest of what runs the model, as it is applied: with this specification, and with what it remembers."""
+    remembered = deployed.remembered(_content(everything), spec, found)
+    return {**wanted, "metadata": {**wanted["metadata"], "annotations": remembered}, "spec": spec}
+
+
+def _release_copies(kubectl: Kubectl, found: Served | None, spec: Manifest) -> None:
+    """Let kubectl forget that it chose the number of copies if it doesn't any more: else it would go back to one.
+
+    https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/ (migrating Deployments)
+    """
+    before = found.last_applied if found else {}
+    if "replicas" in before.get("spec", {}) and "replicas" not in spec:
+        del before["spec"]["replicas"]
+        kubectl.remember_applied(before)
 
 
 def _content(wanted: Sequence[Manifest]) -> str:

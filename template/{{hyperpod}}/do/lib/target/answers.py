@@ -19,6 +19,16 @@ def require_serving(aws: AwsClient) -> None:
     endpoint.require_serving(aws)
 
 
+def require_measurable(stream: bool) -> None:
+    """Raise VerbError for what do/benchmark measures with streams: their first token comes with the last."""
+    if stream:
+        raise VerbError(
+            "the endpoint of a HyperPod cluster doesn't stream, so a time to the first token can't be measured: "
+            "measure the server itself with do/benchmark --url, or --serve",
+            ExitCode.BAD_CONFIGURATION,
+        )
+
+
 def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
     """The body of the answer, and what came with it. Raises Refused, and VerbError if there is no answer."""
     if len(parameters["Body"]) > LARGEST_BODY:

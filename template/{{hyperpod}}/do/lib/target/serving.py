@@ -22,6 +22,7 @@ from lib.target.kubectl import Kubectl
 
 RESOURCE = "inferenceendpointconfigs.inference.sagemaker.aws.amazon.com"
 REGISTRATIONS = "sagemakerendpointregistrations.inference.sagemaker.aws.amazon.com"
+HASH = "pod-template-hash"  # a label that each version of a Deployment gives its pods
 COMPLETE, FAILED = "DeploymentComplete", "DeploymentFailed"
 GRACE = 120  # seconds that the operator gets to see a change, if it doesn't say which one it has seen
 ENDPOINT_SECONDS = 900  # that SageMaker gets for the endpoint
@@ -61,6 +62,17 @@ class Served(Deployed):
         told += [f"{details.get('reason', '')}: {details['message']}"] if details.get("message") else []
         return redacted("; ".join(dict.fromkeys(told))) or "the operator gives no reason"
 
+    def selector(self, kubectl: Kubectl) -> str:
+        """What chooses its pods: of those with the operator's label, the ones of Deployments that run our image.
+
+        Pods of other applications can have the label, too. https://github.com/aws/sagemaker-hyperpod-cli (list_pods)
+        """
+        labelled = f"app={names.project()}"
+        repository = manifest.image_of(self.found["spec"]).partition("@")[0]
+        ours = [pod for pod in kubectl.listed("pods", labelled) if repository in _repositories(pod)]
+        hashes = sorted({pod["metadata"]["labels"][HASH] for pod in ours if HASH in pod["metadata"]["labels"]})
+        return f"{labelled},{HASH} in ({','.join(hashes)})" if hashes else ""
+
     def __str__(self) -> str:
         pods = self.status.get("deploymentStatus", {}).get("status", {})
         ready = f", {pods.get('availableReplicas', 0)} of {pods['replicas']} copies ready" if "replicas" in pods else ""
@@ -82,6 +94,11 @@ def named(kubectl: Kubectl) -> Served | None:
     """The one with the project's name, whoever made it; None if there is none."""
     found = kubectl.find(RESOURCE, names.project())
     return Served(found) if found else None
+
+
+def begun(spec: Manifest) -> Manifest:
+    """A specification as it is created."""
+    return spec
 
 
 def others(kubectl: Kubectl) -> dict[str, Any]:
@@ -138,6 +155,11 @@ def _wait_for_endpoint(aws: AwsClient) -> None:
 def _endpoint_serves(aws: AwsClient) -> bool:
     found = aws.find("sagemaker", "DescribeEndpoint", EndpointName=names.project())
     return bool(found and found["EndpointStatus"] == "InService")
+
+
+def _repositories(pod: Mapping[str, Any]) -> set[str]:
+    """Where the images of a pod are from."""
+    return {container["image"].partition("@")[0] for container in pod["spec"]["containers"]}
 
 
 def _is_bad(condition: Mapping[str, str]) -> bool:

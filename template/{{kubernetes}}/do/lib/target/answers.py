@@ -30,6 +30,11 @@ def require_serving(aws: AwsClient) -> None:
     found = serving.named(product.connected(aws))
     if not found or not found.available:
         raise VerbError(f"the Deployment is {found or 'not there'}: run do/deploy", ExitCode.MISSING_PREREQUISITE)
+    _client(aws)  # before there are threads that would each make one
+
+
+def require_measurable(stream: bool) -> None:
+    """Do nothing; the modules of other deployment targets raise VerbError here."""
 
 
 def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:

@@ -66,7 +66,7 @@ def _named(kind: str, spec: Manifest) -> Manifest:
     return {"apiVersion": API[kind], "kind": kind, "metadata": deployed.metadata(), "spec": spec}
 
 
-def _labels() -> dict[str, str]:
+def labels() -> dict[str, str]:
     """What chooses the pods: the Deployment's selector can't be changed any more, so this never may be."""
     return {"app": names.project(), deployed.ID_LABEL: names.project_id()}
 
@@ -78,8 +78,8 @@ def _deployment(image_uri: str) -> Manifest:
         "progressDeadlineSeconds": updates.longest(),
         # the present version serves until the new one does
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-        "selector": {"matchLabels": _labels()},
-        "template": {"metadata": {"labels": _labels()}, "spec": _pod(image_uri)},
+        "selector": {"matchLabels": labels()},
+        "template": {"metadata": {"labels": labels()}, "spec": _pod(image_uri)},
     }
 
 
@@ -168,7 +168,7 @@ def _service() -> Manifest:
     # that of the container, as network policies of Amazon's VPC CNI need it
     # https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy.html
     port = {"name": "http", "port": pods.PORT, "targetPort": "http", "protocol": "TCP"}
-    return {"type": "ClusterIP", "selector": _labels(), "ports": [port]}
+    return {"type": "ClusterIP", "selector": labels(), "ports": [port]}
 
 
 def _budget() -> Manifest:
@@ -176,7 +176,7 @@ def _budget() -> Manifest:
     return {
         "maxUnavailable": 1,
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
-        "selector": {"matchLabels": _labels()},
+        "selector": {"matchLabels": labels()},
     }
 
 
@@ -190,7 +190,7 @@ def _network() -> Manifest:
             {"namespaceSelector": {"matchExpressions": [{"key": label, "operator": "In", "values": others}]}}
         )
     ingress = {"from": callers, "ports": [{"port": "http", "protocol": "TCP"}]}
-    return {"podSelector": {"matchLabels": _labels()}, "policyTypes": ["Ingress"], "ingress": [ingress]}
+    return {"podSelector": {"matchLabels": labels()}, "policyTypes": ["Ingress"], "ingress": [ingress]}
 
 
 def _scaling() -> Iterator[Manifest]:

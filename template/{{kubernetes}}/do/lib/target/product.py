@@ -68,9 +68,8 @@ def document(aws: AwsClient, wanted: DesiredState) -> dict[str, Any]:
 def log_lines(aws: AwsClient, since: float, follow: bool) -> Iterator[str] | None:
     """What the containers have written since a time; with `follow`, what is to come as well. None if there are none."""
     kubectl = _connected(aws)
-    if not kubectl or not serving.named(kubectl):
-        return None
-    return pods.log_lines(kubectl, since, follow)
+    found = serving.named(kubectl) if kubectl else None
+    return pods.log_lines(kubectl, found, since, follow) if kubectl and found else None
 
 
 def resources(aws: AwsClient) -> Iterator[Resource]:

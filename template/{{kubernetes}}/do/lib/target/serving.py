@@ -7,18 +7,19 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lib.aws import names, waiting
 from lib.aws.client import AwsClient
 from lib.aws.redaction import redacted
 from lib.cli import ExitCode, VerbError
-from lib.target import causes, manifest, pods, updates
+from lib.target import capacity, causes, manifest, updates
 from lib.target.deployed import Deployed, Manifest
 from lib.target.kubectl import Kubectl
 
 OTHERS = [kind for kind in manifest.API if kind != manifest.KIND]
+SCALERS = "horizontalpodautoscalers"
 # what a container waits for that doesn't come by itself; Kubernetes would try until the deadline
 HOPELESS = {"ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"}
 CRASHES = 3  # of the new version, after which it is given up
@@ -31,16 +32,27 @@ class Served(Deployed):
     """The Deployment as it is in the cluster, with the pods of its newest version."""
 
     pods: list[dict[str, Any]] = field(default_factory=list)
+    scalers: frozenset[str] = frozenset()  # the names of what chooses its number of copies: ours, or somebody else's
 
     @property
     def spec(self) -> Manifest:
         """Its specification, with the API server's defaults; without the number of copies where the load chooses it."""
-        return {name: value for name, value in self.found["spec"].items() if name not in self.kept}
+        return _without_copies(self.found["spec"]) if self.scalers else super().spec
 
-    @property
-    def kept(self) -> Manifest:
-        """The number of copies that the load chose: without it, the API server would go back to one."""
-        return {"replicas": self.found["spec"]["replicas"]} if manifest.is_scaled() else {}
+    def updated(self, spec: Manifest) -> Manifest:
+        """A specification as do/deploy applies it over this one: without a number of copies if somebody else scales it.
+
+        https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/ (migrating Deployments)
+        """
+        return _without_copies(spec) if self.scalers - {names.project()} else spec
+
+    def restored(self, spec: Manifest) -> Manifest:
+        """As do/rollback applies it, which leaves what scales the copies as it is now, whatever it was then."""
+        return _without_copies(spec) if self.scalers else {"replicas": self.found["spec"]["replicas"], **spec}
+
+    def selector(self, kubectl: Kubectl) -> str:
+        """What chooses its pods."""
+        return pod_selector()
 
     @property
     def available(self) -> int:
@@ -58,6 +70,12 @@ class Served(Deployed):
         wanted = self.found["spec"].get("replicas", 1)
         counts = [self.status.get(name, 0) for name in ("updatedReplicas", "replicas", "availableReplicas")]
         return bool(self.is_seen) and counts == [wanted] * 3
+
+    @property
+    def serves_alone(self) -> bool:
+        """Whether there are only copies of this version, and some answer; others may start, as the load wants more."""
+        updated = self.status.get("updatedReplicas", 0)
+        return bool(self.is_seen) and self.is_in_use and updated == self.status.get("replicas") and not self.has_failed
 
     @property
     def has_failed(self) -> bool:
@@ -89,12 +107,28 @@ class Served(Deployed):
 
 
 def named(kubectl: Kubectl) -> Served | None:
-    """The one with the project's name, whoever made it; None if there is none."""
+    """The one with the project's name, whoever made it, and what scales it; None if there is none."""
+    found = _named(kubectl)
+    return replace(found, scalers=_scalers(kubectl)) if found else None
+
+
+def _named(kubectl: Kubectl) -> Served | None:
+    """The same without what scales it."""
     found = kubectl.find(manifest.KIND, names.project())
     if not found:
         return None
     served = Served(found)
     return served if served.is_complete else Served(found, _newest_pods(kubectl, served))
+
+
+def begun(spec: Manifest) -> Manifest:
+    """A specification as it is created: if the load is to choose the number of copies, with the least."""
+    return {"replicas": capacity.copies()[0], **spec}
+
+
+def pod_selector() -> str:
+    """What chooses the project's pods in the namespace."""
+    return ",".join(f"{name}={value}" for name, value in manifest.labels().items())
 
 
 def others(kubectl: Kubectl) -> dict[str, Manifest]:
@@ -113,7 +147,7 @@ def wait(aws: AwsClient, kubectl: Kubectl, began: float) -> None:
     def has_ended(found: Served | None) -> bool:
         return not found or found.is_complete or found.has_failed
 
-    found = waiting.until(lambda: named(kubectl), has_ended, _told, updates.longest() + 300)
+    found = waiting.until(lambda: _named(kubectl), has_ended, _told, updates.longest() + 300)
     if not found:
         raise VerbError(f"the {manifest.KIND} {names.project()} was deleted meanwhile", ExitCode.AWS_ERROR)
     if found.has_failed:
@@ -125,7 +159,7 @@ def remove(kubectl: Kubectl) -> None:
     kubectl.delete(manifest.KIND, names.project())
     if not kubectl.dry_run:
         waiting.until(
-            lambda: kubectl.listed("pods", pods.selector()),
+            lambda: kubectl.listed("pods", pod_selector()),
             lambda left: not left,
             lambda left: f"{len(left)} pods are still there" if left else f"{names.project()} is gone",
             manifest.STOP_SECONDS + 300,
@@ -136,9 +170,24 @@ def _told(found: Served | None) -> str:
     return f"{names.project()} is {found}" if found else f"{names.project()} is gone"
 
 
+def _scalers(kubectl: Kubectl) -> frozenset[str]:
+    """The names of the autoscalers that choose its number of copies: KEDA makes one for each ScaledObject."""
+    found = kubectl.listed(SCALERS)
+    target = (manifest.KIND, names.project())
+    return frozenset(
+        one["metadata"]["name"]
+        for one in found
+        if (one["spec"]["scaleTargetRef"]["kind"], one["spec"]["scaleTargetRef"]["name"]) == target
+    )
+
+
+def _without_copies(spec: Manifest) -> Manifest:
+    return {name: value for name, value in spec.items() if name != "replicas"}
+
+
 def _newest_pods(kubectl: Kubectl, found: Served) -> list[dict[str, Any]]:
     """The pods of the version that is being deployed."""
-    present = kubectl.listed("replicasets,pods", pods.selector())
+    present = kubectl.listed("replicasets,pods", pod_selector())
     revision = found.annotations.get(REVISION)
     sets = [one for one in present if one["kind"] == "ReplicaSet"]
     newest = {_hash(one) for one in sets if one["metadata"].get("annotations", {}).get(REVISION) == revision}

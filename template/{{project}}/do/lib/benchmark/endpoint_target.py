@@ -16,23 +16,18 @@ from typing import Any
 from lib.aws import invocation
 from lib.aws.client import AwsClient
 from lib.benchmark.loads import Answer, Exchange, Request, Schedule, clock
-from lib.cli import ExitCode, VerbError
+from lib.cli import VerbError
 from lib.target import answers
 
 
 class EndpointTarget:
-    """The endpoint, asked by InvokeEndpoint or InvokeEndpointWithResponseStream. Raises VerbError for an async one."""
+    """The endpoint, asked once or with a stream. Raises VerbError for one that can't be measured."""
 
     def __init__(self, name: str, stream: bool) -> None:
         self.name = name
         self.stream = stream
         self.aws = invocation.connect()
-        if not answers.STREAMS:
-            raise VerbError(
-                "an asynchronous endpoint answers through S3, where requests wait in a queue: measure the server "
-                "itself with do/benchmark --url, or --serve",
-                ExitCode.BAD_CONFIGURATION,
-            )
+        answers.require_measurable(stream)
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """A request as SageMaker's API has it."""

@@ -19,6 +19,10 @@ def require_serving(aws: AwsClient) -> None:
     endpoint.require_serving(aws)
 
 
+def require_measurable(stream: bool) -> None:
+    """Do nothing; the modules of other deployment targets raise VerbError here."""
+
+
 def whole(aws: AwsClient, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
     """The body of the answer, and what came with it. Raises Refused, and VerbError if there is no answer."""
     _require_size(parameters["Body"])
