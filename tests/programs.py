@@ -7,10 +7,13 @@ environment that it found when it was imported.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 from plumbum import local
 
 IDENTITY = ("-c", "user.name=owner", "-c", "user.email=owner@localhost")
@@ -40,6 +43,15 @@ def tool(name: str, *arguments: object, folder: Path | None = None, given: str =
     """Run a tool of the tests' environment there, however it ends; `given` is what it reads."""
     command = local[str(TOOLS / name)].with_cwd(folder).with_env(**environment)[arguments]
     return Done(*(command << given).run(retcode=None))
+
+
+def kill_family(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and all that it has started."""
+    for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            child.kill()
+    process.kill()
+    process.wait()
 
 
 def bound_by_modes() -> list[str]:

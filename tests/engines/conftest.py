@@ -27,6 +27,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from extensions.context import load_catalog
+from tests.programs import kill_family
 from tests.rendering import copy_project
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -195,8 +196,4 @@ def serving(
             server.await_ping(seconds=seconds)
         yield server
     finally:
-        for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
-            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
-                child.kill()
-        process.kill()
-        process.wait()
+        kill_family(process)

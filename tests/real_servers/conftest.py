@@ -21,7 +21,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.programs import UV, uv
+from tests.programs import UV, kill_family, uv
 from tests.rendering import copy_project, once, shared_folder
 
 START_SECONDS = 60
@@ -181,10 +181,7 @@ def serving(
             server.await_ping()
         yield server
     finally:
-        for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
-            child.kill()
-        process.kill()
-        process.wait()
+        kill_family(process)
         server.client.close()
 
 
