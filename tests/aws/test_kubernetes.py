@@ -136,6 +136,7 @@ def test_the_whole_life(api: Api, controller: Controller, project: Project) -> N
         assert "predictions" in succeed(project, "invoke", "--endpoint", stdin='{"instances": [[1, 2, 3]]}')
         succeed(project, "benchmark", "--endpoint", "--connections", "2", *QUICK)
         assert json.loads((project.path / "result.json").read_text())["cases"][0]["problems"] == {}
+        assert "all is well" in succeed(project, "test", "--endpoint")
     status = succeed(project, "status")
     assert "Deployment  my-model  1 of 1 copies ready" in status
     assert "NetworkPolicy  my-model" in status

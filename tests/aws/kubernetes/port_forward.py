@@ -1,8 +1,8 @@
 """Forwards a port as an API server does: streams of SPDY/3.1 within the connection of kubectl, two for each of its own.
 
 The protocol is portforward.k8s.io of https://github.com/kubernetes/kubernetes (client-go/tools/portforward), and its
-frames are those of https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1. kubectl opens a stream for
-errors (1, 5, 9, ...) and then one for data (3, 7, 11, ...), so their headers needn't be read.
+frames are those of https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1. kubectl closes the stream for
+errors at once and sends data on the other one, so their headers needn't be read.
 """
 
 from __future__ import annotations
@@ -53,28 +53,33 @@ class Forwarding:
         if kind == PING:
             self._send_control(PING, body)
         if kind == SYN_STREAM:
-            (stream,) = struct.unpack(">I", body[:4])
             with self.lock:
                 block = self.compressor.compress(NO_HEADERS) + self.compressor.flush(zlib.Z_SYNC_FLUSH)
             self._send_control(SYN_REPLY, body[:4] + block)
-            if stream % 4 == 3:
-                self.connections[stream] = socket.create_connection(("127.0.0.1", self.port))
-                threading.Thread(target=self._answer, args=(stream,), daemon=True).start()
 
     def _data(self, stream: int, flags: int, body: bytes) -> None:
+        """Pass on what kubectl sends; a stream that it closes before any data is one for errors."""
+        if body and stream not in self.connections:
+            self.connections[stream] = socket.create_connection(("127.0.0.1", self.port))
+            threading.Thread(target=self._answer, args=(stream,), daemon=True).start()
         connection = self.connections.get(stream)
-        if connection and body:
-            connection.sendall(body)
-        if connection and flags & FIN:
-            connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # the other side has closed it
+            if connection and body:
+                connection.sendall(body)
+            if connection and flags & FIN:
+                connection.shutdown(socket.SHUT_WR)
+        if not connection and flags & FIN:
+            self._end(stream)  # there was no error
 
     def _answer(self, stream: int) -> None:
         """Pass on what comes back."""
         with suppress(OSError):  # kubectl has gone
             while piece := self.connections[stream].recv(65536):
                 self._send(struct.pack(">II", stream, len(piece)) + piece)
-            for ended in (stream, stream - 2):
-                self._send(struct.pack(">II", ended, FIN << 24))
+            self._end(stream)
+
+    def _end(self, stream: int) -> None:
+        self._send(struct.pack(">II", stream, FIN << 24))
 
     def _send_control(self, kind: int, body: bytes) -> None:
         self._send(struct.pack(">II", CONTROL << 16 | kind, len(body)) + body)
