@@ -440,15 +440,21 @@ UNUSABLE = {
     "a class": (linear_model.Ridge, "the class Ridge itself"),
     "a transformer": (preprocessing.StandardScaler().fit(X), "set SERVING_OUTPUT to transform"),
     "a booster": (xgb.train({}, xgb.DMatrix(X, Y), 2), "save_model"),
+    # the first bytes of files for which the sample's requirements lack a package
+    "a file packed with lz4": (b'\x04"M\x18' + bytes(20), "run do/lock lz4"),
+    "a file of skops": (b"PK\x03\x04" + bytes(20), "run do/lock skops"),
 }
 
 
 def served(content: Any, words: str) -> str:
-    """What happens to a file with this content in place of a refusal with these words; empty if they are said."""
-    folder = Path(tempfile.mkdtemp())
-    joblib.dump(content, folder / "model.joblib")
+    """What happens to a file with these bytes, or this object, instead of a refusal with these words; empty if none."""
+    file = Path(tempfile.mkdtemp(), "model.joblib")
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        joblib.dump(content, file)
     try:
-        serve(folder)
+        serve(file.parent)
     except UnusableModel as error:
         return "" if words in str(error) else str(error)
     return "it was served"
