@@ -6,7 +6,6 @@ These are the pages docs/verbs/*.md and the policies of the caller, template/*/i
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import tempfile
 from collections import defaultdict
@@ -19,7 +18,8 @@ import copier
 import yaml
 from plumbum import local
 
-ROOT = Path(__file__).parents[1]
+from extensions.template_parts import ROOT, copy_template
+
 PAGES = ROOT / "docs" / "verbs"
 TABLE: dict[str, Any] = yaml.safe_load((ROOT / "extensions" / "permissions.yml").read_text(encoding="utf-8"))
 
@@ -88,21 +88,20 @@ def usages() -> dict[str, str]:
     """What each verb of a project says with --help."""
     with tempfile.TemporaryDirectory() as folder:
         template = Path(folder, "template")
-        # without git: as the files are now
-        shutil.copytree(ROOT, template, ignore=shutil.ignore_patterns(".*_cache", ".git", ".venv", "__pycache__"))
+        copy_template(template)
         options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": True, "skip_tasks": True}
         found: dict[str, str] = {}
-        # where several have a verb, the page is the last one's
+        # where several have a verb, the page is the first one's
         kinds: list[dict[str, str]] = [
-            {"model_kind": "generative", "deploy_target": "inference_components"},
-            {"deploy_target": "batch"},
             {},
+            {"deploy_target": "batch"},
+            {"model_kind": "generative", "deploy_target": "inference_components"},
         ]
         for number, answers in enumerate(kinds):
             project = Path(folder, str(number), "project")
             copier.run_copy(str(template), project, data={"project_name": "my-model", **answers}, **options)
             verbs = (file for file in Path(project, "do").iterdir() if file.is_file() and not file.suffix)
-            found |= {verb.name: _usage(verb) for verb in verbs}
+            found |= {verb.name: _usage(verb) for verb in verbs if verb.name not in found}
         return dict(sorted(found.items()))
 
 

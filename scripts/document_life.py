@@ -1,4 +1,4 @@
-"""Run the commands of docs/life-of-a-project.md and write down what they print: `python scripts/document_life.py`.
+"""Run the commands of docs/life-of-a-project.md and write down what they print: `python -m scripts.document_life`.
 
 A command stands behind `$ ` in a block of the page that begins with ```console, or in a comment `<!-- $ ... -->`, which
 is for what happens elsewhere, such as a release of the template. All of them run in order, in an empty home folder,
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -19,9 +18,9 @@ from pathlib import Path
 
 from plumbum import local
 
-ROOT = Path(__file__).resolve().parents[1]
+from extensions.template_parts import ROOT, copy_part, copy_template
+
 PAGE = ROOT / "docs/life-of-a-project.md"
-PARTS = ("copier.yml", "extensions", "migrations", "questions", "tasks", "template", "CHANGELOG.md")
 STEP = re.compile(r"^```console\n(?P<shown>.*?)^```$|^<!-- \$ (?P<hidden>.*?) -->$", re.MULTILINE | re.DOTALL)
 
 # What the commands of the comments may use.
@@ -100,14 +99,8 @@ def replayed(step: re.Match[str], shell: Shell) -> str:
 def prepare(home: Path) -> None:
     """The template, where https://github.com/org/ is looked up, and the packages of do/update."""
     template = home / ".template/mcc-template"
-    template.mkdir(parents=True)
-    for part in PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(
-                ROOT / part, template / part, ignore=shutil.ignore_patterns("__pycache__", ".venv", ".*_cache")
-            )
-        else:
-            shutil.copy(ROOT / part, template / part)
+    copy_template(template)
+    copy_part(ROOT / "CHANGELOG.md", template / "CHANGELOG.md")
     template.with_suffix(".git").symlink_to(template)  # Copier adds the suffix
     (home / ".gitconfig").write_text(
         "[user]\n\tname = owner\n\temail = owner@localhost\n"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendering import PROJECT_ID, ROOT, TEMPLATE_PARTS, Renders, copy_part, fast_copier, shared_folder
+from extensions.template_parts import ROOT, TEMPLATE_PARTS
+from tests.rendering import PROJECT_ID, Renders, fast_copier, shared_folder
 
-__all__ = ["PROJECT_ID", "ROOT", "TEMPLATE_PARTS", "copy_part", "fast_copier"]
+__all__ = ["PROJECT_ID", "ROOT", "fast_copier"]
 
 pytest_plugins = ["tests.memory", "tests.schedule", "tests.times"]
 
@@ -47,7 +48,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 @pytest.fixture(scope="session")
 def copier_template_paths() -> list[str]:
     """The parts that pytest-copier makes its template of; it would take .git and .venv too."""
-    return TEMPLATE_PARTS
+    return [*TEMPLATE_PARTS]
 
 
 @pytest.fixture(scope="session")

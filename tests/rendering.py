@@ -17,24 +17,11 @@ import copier
 import pytest
 from plumbum import local
 
+from extensions.template_parts import copy_template
 from tests.fast_copier import speed_up
-
-ROOT = Path(__file__).parents[1]
 
 # The id of the projects in the tests; another one has to be given.
 PROJECT_ID = "ofalltests"
-
-# What Copier needs of this repository.
-TEMPLATE_PARTS = ["copier.yml", "extensions", "migrations", "questions", "tasks", "template"]
-
-
-def copy_part(source: Path, target: Path) -> None:
-    """Copy a file, or a folder without the caches in it."""
-    if source.is_dir():
-        ignored = shutil.ignore_patterns("__pycache__", ".venv", ".*_cache")
-        shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
-    else:
-        shutil.copy(source, target)
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
@@ -75,12 +62,7 @@ class Renders:
     @property
     def template(self) -> Path:
         """The template without git: nothing to clone for a render, and it has the edits that aren't committed."""
-        return once(self.folder / "template", self._copy_template)
-
-    @staticmethod
-    def _copy_template(folder: Path) -> None:
-        for part in TEMPLATE_PARTS:
-            copy_part(ROOT / part, folder / part)
+        return once(self.folder / "template", copy_template)
 
     def __call__(self, **answers: Any) -> Path:
         """The project that these answers make."""

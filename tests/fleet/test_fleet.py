@@ -16,7 +16,7 @@ import copier
 import pytest
 
 from extensions.fleet import Row, table
-from tests.conftest import ROOT, copy_part
+from extensions.template_parts import ROOT, copy_part
 from tests.environments import make_environment_with_fast_copier
 from tests.programs import git
 from tests.rendering import kept_by_fast_copier

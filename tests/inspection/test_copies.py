@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from tests.rendering import ROOT
+from extensions.template_parts import ROOT
 
 MODEL = Path(__file__).parent / "models/skl2onnx-1.20.onnx"
 

@@ -16,7 +16,7 @@ import pytest
 from copier.errors import UserMessageError
 
 from extensions.answers import load_questions
-from tests.conftest import ROOT, TEMPLATE_PARTS, copy_part
+from extensions.template_parts import ROOT, TEMPLATE_PARTS, copy_part
 from tests.programs import git
 
 ANSWERS_FILE = "{{ _copier_conf.answers_file }}.jinja"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from copier import run_copy
 
-from tests.conftest import ROOT, copy_part
+from extensions.template_parts import ROOT, copy_part
 from tests.programs import git
 from tests.questions.conftest import TemplateRepository
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import copier
 import yaml
 
-from tests.conftest import TEMPLATE_PARTS, copy_part
+from extensions.template_parts import copy_template
 from tests.renders.answers import EXAMPLES, ROOT, Answers
 
 REVIEWED = ROOT / "tests/renders/reviewed"
@@ -71,9 +71,7 @@ def reviewed_files(example: str) -> dict[str, str]:
 def render(answers: Answers, folder: Path) -> Path:
     """The project of these answers in a folder, by the template as it is, also where that isn't committed."""
     template, project = folder / "template", folder / "project"
-    template.mkdir()
-    for part in TEMPLATE_PARTS:
-        copy_part(ROOT / part, template / part)
+    copy_template(template)
     copier.run_copy(str(template), project, answers, defaults=True, quiet=True, unsafe=True, skip_tasks=True)
     return project
 

@@ -10,4 +10,4 @@ from tests.exhaustive import exhaustive
 def test_page_shows_what_its_commands_print() -> None:
     page = document_life.PAGE.read_text()
 
-    assert document_life.rewritten(page) == page, "run python scripts/document_life.py and read the difference"
+    assert document_life.rewritten(page) == page, "run python -m scripts.document_life and read the difference"

@@ -11,7 +11,7 @@ import copier
 import pytest
 import yaml
 
-from tests.conftest import ROOT, TEMPLATE_PARTS, copy_part
+from extensions.template_parts import ROOT, TEMPLATE_PARTS, copy_part
 from tests.exhaustive import exhaustive
 
 ROW = """

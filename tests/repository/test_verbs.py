@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from extensions import document_verbs
-from extensions.document_verbs import PAGES, ROOT, TABLE
+from extensions.document_verbs import PAGES, TABLE
+from extensions.template_parts import ROOT
 
 
 @pytest.fixture(scope="module")

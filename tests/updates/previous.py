@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from plumbum import local
 
-from tests.conftest import ROOT, TEMPLATE_PARTS, copy_part
+from extensions.template_parts import ROOT, TEMPLATE_PARTS, copy_part
 from tests.renders.answers import EXAMPLES
 
 # What an older release had in front of files that owners edit too, or that answers are rendered into.

@@ -71,6 +71,9 @@ BUILT_IN = {
 ALL_KINDS = CUSTOM | BUILT_IN
 # what controllers make
 READ_ONLY = {"pods": ("v1", "Pod"), "replicasets": ("apps/v1", "ReplicaSet")}
+# of a label selector, and what stands between two
+TERM = re.compile(r"([\w./-]+)(?:=([\w.-]*)| in \(([\w.,-]*)\))")
+BETWEEN_TERMS = re.compile(r",(?![^(]*\))")
 
 
 class Pod(NamedTuple):
@@ -366,9 +369,18 @@ def _paths(kinds: dict[str, Kind], root: str) -> Iterator[tuple[str, Object]]:
 
 
 def _is_chosen(labels: Object, selector: str) -> bool:
-    """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api"""
-    terms = re.findall(r"([^,=\s]+)(?:=([^,]*)| in \(([^)]*)\))", selector)
-    return all(labels.get(name) in ([value] if value else values.split(",")) for name, value, values in terms)
+    """By equality and `in`; raises Problem for another selector.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api
+    """
+    for term in BETWEEN_TERMS.split(selector) if selector else []:
+        found = TERM.fullmatch(term)
+        if not found:
+            raise Problem(400, "BadRequest", f'unable to parse requirement: "{term}"')
+        name, value, values = found.groups()
+        if labels.get(name) not in ([value] if values is None else values.split(",")):
+            return False
+    return True
 
 
 def _pod(name: str, namespace: str, pod: Pod) -> Object:

@@ -121,10 +121,11 @@ class Components:
     def ListInferenceComponents(self, call: Call) -> Row:
         """A page at a time."""
         given, first = call.parameters, int(call.parameters.get("NextToken", 0))
+        place = f"arn:{partition(call.region)}:sagemaker:{call.region}:123456789012"
         found = [
             {
                 "InferenceComponentName": name,
-                "EndpointArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/my-model",
+                "EndpointArn": f"{place}:endpoint/{row['EndpointName']}",
                 "InferenceComponentStatus": row["steps"][0]["status"],
                 "LastModifiedTime": row["CreationTime"],
                 **{key: row[key] for key in ("InferenceComponentArn", "EndpointName", "VariantName", "CreationTime")},

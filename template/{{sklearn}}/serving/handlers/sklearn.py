@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import joblib
 import numpy as np
@@ -39,6 +39,8 @@ from serving.tables import Table
 log = logging.getLogger(__name__)
 
 OF_WRONG_ROWS = (ValueError, TypeError, LookupError, AttributeError)  # what code raises that looks columns up by name
+# dates for text in ISO 8601, in columns whose kind the model doesn't tell; a Series of pandas for a list
+TextAs = Literal["dates", "series"]
 ONE_VALUE: dict[Inputs, type] = {"texts": str, "records": dict, "objects": object}  # a row, and not its columns
 NEIGHBORS = ("distances", "indices")  # what `kneighbors` answers
 ARCHIVE = b"PK\x03\x04"  # how a file of skops begins, a zip archive
@@ -52,10 +54,9 @@ class SklearnHandler(Handler):
     preload = True
     _fast: Callable[[np.ndarray], np.ndarray] | None = None
     _inputs: Inputs = "numbers"
-    _series = False  # whether texts have to be a Series of pandas
     _single = False  # whether numbers have to be float32
-    _dates = False  # whether text in ISO 8601 is to be dates, in columns whose kind the model doesn't tell
-    _settled = False  # whether a first table has been answered: what it showed about dates holds for all others
+    _text_as: TextAs | None = None  # what the owner's code turned out to want, where the model doesn't tell
+    _settled = False  # whether a first request with text has been answered: what it showed holds for all others
     _told: tuple[str | None, ...] = ()  # what the model itself tells of its columns' kinds
     _categories: tuple[str, ...] = ()  # columns that have to be categories of pandas
     _inner_names: tuple[str, ...] = ()  # the columns of what an estimator of the owner's class holds
@@ -173,16 +174,14 @@ class SklearnHandler(Handler):
             # it refuses the values: an unknown category, a gap, a text for a number
             if isinstance(error, ValueError | TypeError) and raised_by(error, "sklearn", "xgboost"):
                 raise BadRequest(_refusal(error)) from error
-            if not self._settled and (
-                self._with_dates_it_works(model, rows, output) or self._as_series_it_works(model, rows, output)
-            ):
+            if not self._settled and self._works_otherwise(model, rows, output):
                 self._settled = True
                 return self._exact(model, rows, output)
             if self.row_format is None and not isinstance(rows, Table) and isinstance(error, OF_WRONG_ROWS):
                 log.info("the model failed on rows without names", exc_info=error)
                 raise BadRequest(f"the model can't take rows without column names: {RECORDS}") from error
             raise
-        self._settled = self._settled or isinstance(rows, Table)
+        self._settled = self._settled or self._otherwise(rows) is not None
         if self.row_format is None and isinstance(rows, Table) and not self._in_inner_order(rows):
             self._require_names_to_count(model, rows, output, answers)
         return answers
@@ -209,27 +208,21 @@ class SklearnHandler(Handler):
             known = zip(self.row_format.names, self.row_format.kinds, strict=True)
             self.row_format = replace(self.row_format, kinds=tuple(kinds.get(name, kind) for name, kind in known))
 
-    def _with_dates_it_works(self, model: Any, rows: Any, output: str) -> bool:
-        """Whether the owner's code, which failed on text, wants dates in its place: nothing in the model tells."""
-        if not isinstance(rows, Table):
-            return False
-        self._dates = True
-        try:
-            self._exact(model, rows, output)
-        except Exception:
-            self._dates = False
-        return self._dates
+    def _otherwise(self, rows: Any) -> TextAs | None:
+        """As what text can be handed to the owner's code that fails on it as it is."""
+        if isinstance(rows, Table):
+            return "dates"
+        return "series" if self._inputs == "texts" else None
 
-    def _as_series_it_works(self, model: Any, rows: Any, output: str) -> bool:
-        """Whether the owner's code, which failed on a list of texts, was written for a Series."""
-        if self._inputs != "texts":
-            return False
-        self._series = True
-        try:
-            self._exact(model, rows, output)
-        except Exception:
-            self._series = False
-        return self._series
+    def _works_otherwise(self, model: Any, rows: Any, output: str) -> bool:
+        """Whether the owner's code, which failed on these rows, takes them in another form: then all come so."""
+        self._text_as = self._otherwise(rows)
+        if self._text_as:
+            try:
+                self._exact(model, rows, output)
+            except Exception:
+                self._text_as = None
+        return self._text_as is not None
 
     def _require_names_to_count(self, model: Any, rows: Table, output: str, answers: Any) -> None:
         """Raise BadRequest if the model takes columns by place: nothing tells whether the request has its order."""
@@ -272,11 +265,11 @@ class SklearnHandler(Handler):
         """The rows as the model was trained with them: a DataFrame if it knows names, else an array or a list."""
         if isinstance(rows, Table):
             frame = pd.DataFrame(rows.columns)
-            frame = self._dated(frame) if self._dates else frame
+            frame = self._dated(frame) if self._text_as == "dates" else frame
             frame = frame.astype(dict.fromkeys(self._categories, "category"))
             return frame.astype(object).where(frame.notna(), None) if self._gaps_of_none else frame
         if rows.ndim == 1:  # texts or records
-            return pd.Series(rows) if self._series else rows.tolist()
+            return pd.Series(rows) if self._text_as == "series" else rows.tolist()
         rows = rows.astype(np.float32) if self._single else rows
         if self.row_format and self.row_format.names:
             return pd.DataFrame(rows, columns=list(self.row_format.names))
