@@ -41,9 +41,12 @@ class Forwarding:
                 connection.close()
 
     def _read(self) -> None:
-        while head := self.reader.read(8):
+        while len(head := self.reader.read(8)) == 8:
             first, rest = struct.unpack(">II", head)
-            flags, body = rest >> 24, self.reader.read(rest & 0xFFFFFF)
+            flags, size = rest >> 24, rest & 0xFFFFFF
+            body = self.reader.read(size)
+            if len(body) < size:  # kubectl was killed
+                return
             if first >> 16 == CONTROL:
                 self._control(first & 0xFFFF, body)
             else:
